@@ -1,0 +1,96 @@
+#include "remote/open_store.h"
+
+#include <fmt/format.h>
+
+#include "remote/directory_store.h"
+#include "remote/metered_store.h"
+#include "remote/opened_s3.h"
+#include "remote/url_text.h"
+
+namespace cd {
+
+namespace {
+
+// A folder with its meter. Below it nothing is retried: a disk that fails once fails again.
+class OpenedFolder final : public OpenedStore {
+ public:
+  OpenedFolder(std::unique_ptr<DirectoryStore> folder, StoreHealth& health, MetricRegistry& metrics)
+      : metered_(*folder, health, metrics), folder_(std::move(folder)) {}
+
+  void get(GetRequest r, CallOptions o, Done<GetReply> d) override { metered_.get(std::move(r), o, std::move(d)); }
+  void head(std::string k, CallOptions o, Done<ObjectHead> d) override { metered_.head(std::move(k), o, std::move(d)); }
+  void list(ListRequest r, CallOptions o, Done<ListReply> d) override { metered_.list(std::move(r), o, std::move(d)); }
+  void put(PutRequest r, CallOptions o, Done<PutReply> d) override { metered_.put(std::move(r), o, std::move(d)); }
+  void copy(CopyRequest r, CallOptions o, Done<PutReply> d) override { metered_.copy(std::move(r), o, std::move(d)); }
+  void remove(std::string k, std::string e, CallOptions o, Done<void> d) override {
+    metered_.remove(std::move(k), std::move(e), o, std::move(d));
+  }
+  void multipart_begin(PutRequest r, CallOptions o, Done<UploadId> d) override {
+    metered_.multipart_begin(std::move(r), o, std::move(d));
+  }
+  void multipart_part(PartRequest r, CallOptions o, Done<Part> d) override {
+    metered_.multipart_part(std::move(r), o, std::move(d));
+  }
+  void multipart_finish(FinishRequest r, CallOptions o, Done<PutReply> d) override {
+    metered_.multipart_finish(std::move(r), o, std::move(d));
+  }
+  void multipart_abort(UploadId u, CallOptions o, Done<void> d) override {
+    metered_.multipart_abort(std::move(u), o, std::move(d));
+  }
+  Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override {
+    return metered_.presign(key, lifetime);
+  }
+  [[nodiscard]] StoreTraits traits() const override { return metered_.traits(); }
+
+  Result<StoreTraits> probe(Millis deadline) override { return folder_->probe(deadline); }
+  void adopt(const StoreTraits& traits) override { folder_->adopt(traits); }
+
+ private:
+  MeteredStore metered_;
+  std::unique_ptr<DirectoryStore> folder_;  // last: its end completes requests that are metered above
+};
+
+}  // namespace
+
+Status StoreOptions::validate() const {
+  if (!endpoint.empty() && !Endpoint::parse(endpoint)) {
+    return fail(Code::invalid, fmt::format("the endpoint {} is not of the form https://host or http://host:port", endpoint));
+  }
+  if (addressing != "auto" && addressing != "path" && addressing != "virtual") {
+    return fail(Code::invalid, fmt::format("addressing is \"{}\": it must be auto, path or virtual", addressing));
+  }
+  if (connections < 1 || connections > 1024) return fail(Code::invalid, "connections must be 1 to 1024");
+  if (connect_timeout <= Millis(0) || stall_timeout <= Millis(0) || default_deadline <= Millis(0)) {
+    return fail(Code::invalid, "the timeouts of the store must be longer than 0");
+  }
+  if (body_memory_bytes < (1u << 20)) return fail(Code::invalid, "body_memory_bytes must be at least 1 MiB");
+  return {};
+}
+
+Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
+                                                MetricRegistry& metrics) {
+  CD_TRY_VOID(options.validate());
+  if (url.scheme == "file") {
+    CD_TRY(auto folder, DirectoryStore::open(url.bucket, DirectoryOptions{}));
+    return std::unique_ptr<ObjectStore>(std::make_unique<OpenedFolder>(std::move(folder), health, metrics));
+  }
+  const Environment environment = process_environment();
+  CD_TRY(S3Place place, place_of(url, options, environment));
+  CD_TRY(auto credentials, Credentials::open(environment, {url.scheme, options.profile}, system_clock()));
+  return std::unique_ptr<ObjectStore>(
+      std::make_unique<OpenedS3>(std::move(place), options, std::move(credentials), health, metrics));
+}
+
+Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis deadline) {
+  auto* opened = dynamic_cast<OpenedStore*>(&store);
+  if (opened == nullptr) return store.traits();  // a store of a test: what it says of itself is true
+  CD_TRY(auto traits, opened->probe(deadline));
+  opened->adopt(traits);
+  return traits;
+}
+
+void adopt_traits(ObjectStore& store, const StoreTraits& traits) {
+  if (auto* opened = dynamic_cast<OpenedStore*>(&store)) opened->adopt(traits);
+}
+
+}  // namespace cd

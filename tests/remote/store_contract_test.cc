@@ -1,0 +1,38 @@
+// The contract on the stores that need no server: a folder, and the tests' bucket in memory.
+#include "tests/remote/store_contract.h"
+
+#include "remote/directory_store.h"
+#include "tests/remote/temp_folder.h"
+#include "tests/support/memory_store.h"
+
+namespace cd::testing {
+
+namespace {
+
+class FolderUnderTest final : public StoreUnderTest {
+ public:
+  FolderUnderTest() : store_(DirectoryStore::open(folder_.path(), {.workers = 4, .sync = false}).value()) {}
+  ObjectStore& store() override { return *store_; }
+
+ private:
+  TempFolder folder_;
+  std::unique_ptr<DirectoryStore> store_;
+};
+
+class MemoryUnderTest final : public StoreUnderTest {
+ public:
+  ObjectStore& store() override { return store_; }
+
+ private:
+  MemoryStore store_;
+};
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(
+    WithoutServer, StoreContract,
+    ::testing::Values(StoreCase{"Folder", [] { return std::make_unique<FolderUnderTest>(); }, true},
+                      StoreCase{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }, false}),
+    [](const auto& of) { return of.param.name; });
+
+}  // namespace cd::testing
