@@ -1,0 +1,36 @@
+// BlockStore: the files that blocks lie in, one each: <directory>/ab/<cache id>-<block number>, where ab are the
+// first two digits of the id. No headers: length and checksums are in the BlockIndex, which is written after
+// the file. Thread-safe. Needs the Disk to outlive it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/disk.h"
+#include "cache/block_index.h"
+
+namespace cd {
+
+class BlockStore {
+ public:
+  BlockStore(std::string directory, Disk& disk) : directory_(std::move(directory)), disk_(disk) {}
+
+  // Errors as of Disk; after one nothing is left behind.
+  [[nodiscard]] Status write(const BlockKey& key, std::string_view bytes);
+  [[nodiscard]] Result<std::unique_ptr<DiskFile>> open(const BlockKey& key);
+  void remove(const BlockKey& key);  // best effort
+  // Removes every file that is no block, or that `wanted` refuses.
+  void sweep(const std::function<bool(const BlockKey&)>& wanted);
+  [[nodiscard]] std::string path_of(const BlockKey& key) const;
+
+ private:
+  [[nodiscard]] std::string folder_of(const BlockKey& key) const;
+  static std::optional<BlockKey> key_of(std::string_view name);
+  Result<std::unique_ptr<DiskFile>> create(const BlockKey& key);
+
+  const std::string directory_;
+  Disk& disk_;
+};
+
+}  // namespace cd

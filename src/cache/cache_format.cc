@@ -1,0 +1,106 @@
+#include "cache/cache_format.h"
+
+#include <charconv>
+
+namespace cd {
+namespace {
+
+constexpr std::string_view kName = "cratedrive-cache ";
+
+// Takes "<word> <value>\n" off the front of `text`; empty if the line is another.
+std::optional<std::string_view> take_line(std::string_view& text, std::string_view word) {
+  const auto end = text.find('\n');
+  if (end == std::string_view::npos || !text.starts_with(word)) return std::nullopt;
+  const std::string_view value = text.substr(word.size(), end - word.size());
+  text.remove_prefix(end + 1);
+  return value;
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::string boot_id_of_machine(Disk& disk) {
+  // A file of /proc: its size is said to be 0, so it is read by length.
+  auto file = disk.open("/proc/sys/kernel/random/boot_id", OpenMode::read);
+  if (!file) return "";
+  char text[64];
+  const auto got = (*file)->read(0, text, sizeof text);
+  if (!got) return "";
+  std::string id(text, *got);
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  return id;
+}
+
+}  // namespace
+
+std::string CacheMark::to_text() const {
+  return std::string(kName) + std::to_string(version) + "\nboot " + boot_id + "\nclean " + (clean ? "yes" : "no") +
+         "\nbytes " + std::to_string(bytes) + "\n";
+}
+
+std::optional<CacheMark> CacheMark::parse(std::string_view text) {
+  CacheMark mark;
+  const auto version = take_line(text, kName);
+  if (!version || !parse_number(*version, mark.version)) return std::nullopt;
+  if (mark.version != kVersion) return mark;  // what follows is not ours to read
+  const auto boot = take_line(text, "boot ");
+  const auto clean = take_line(text, "clean ");
+  const auto bytes = take_line(text, "bytes ");
+  if (!boot || !clean || !bytes || !text.empty() || !parse_number(*bytes, mark.bytes)) return std::nullopt;
+  if (*clean != "yes" && *clean != "no") return std::nullopt;
+  mark.boot_id = *boot;
+  mark.clean = *clean == "yes";
+  return mark;
+}
+
+bool is_trusted(const std::optional<CacheMark>& mark, std::string_view boot_id, std::uint64_t bytes_now) {
+  if (!mark || mark->version != CacheMark::kVersion || bytes_now == 0) return false;
+  if (mark->clean) return bytes_now >= mark->bytes;
+  return !boot_id.empty() && mark->boot_id == boot_id;
+}
+
+CacheFormat::CacheFormat(std::string directory, std::string boot_id, Disk& disk)
+    : directory_(std::move(directory)),
+      boot_id_(boot_id.empty() ? boot_id_of_machine(disk) : std::move(boot_id)),
+      disk_(disk) {}
+
+Result<bool> CacheFormat::prepare() {
+  std::optional<CacheMark> mark;
+  if (const auto text = read_file(disk_, mark_path())) mark = CacheMark::parse(*text);
+  std::uint64_t bytes = 0;
+  if (auto file = disk_.open(meta_directory() + "/data.mdb", OpenMode::read)) bytes = (*file)->size().value_or(0);
+  if (!is_trusted(mark, boot_id_, bytes)) {
+    CD_TRY_VOID(start_afresh());
+    return false;
+  }
+  // From here on nothing is synced, so the mark of the last clean stop must not outlive this moment.
+  if (mark->clean || mark->boot_id != boot_id_) CD_TRY_VOID(write_mark(false, 0));
+  return true;
+}
+
+Status CacheFormat::start_afresh() {
+  distrust();
+  CD_TRY_VOID(disk_.remove_tree(meta_directory()));
+  CD_TRY_VOID(disk_.remove_tree(directory_ + "/blocks"));
+  CD_TRY_VOID(disk_.make_dirs(meta_directory()));
+  return write_mark(false, 0);
+}
+
+Status CacheFormat::mark_clean(std::uint64_t bytes) { return write_mark(true, bytes); }
+
+void CacheFormat::distrust() {
+  if (disk_.exists(mark_path())) static_cast<void>(disk_.remove(mark_path()));
+}
+
+Status CacheFormat::write_mark(bool clean, std::uint64_t bytes) {
+  CacheMark mark;
+  mark.boot_id = boot_id_;
+  mark.clean = clean;
+  mark.bytes = bytes;
+  return write_file_atomically(disk_, mark_path(), mark.to_text());
+}
+
+}  // namespace cd

@@ -1,0 +1,146 @@
+#include "cache/exact_filler.h"
+
+namespace cd {
+namespace {
+
+constexpr std::uint64_t kTargetMax = 4096;  // PATH_MAX
+
+// Ours, or as good as it gets: the bucket has nothing to add.
+bool is_settled(const MetaRecord& r) {
+  return r.exact || r.pending || r.staged || r.local_only || r.is_directory() || !r.remote;
+}
+
+}  // namespace
+
+void ExactFiller::fill(InodeId file, Done<MetaRecord> done) {
+  auto entry = meta_.entry(file);
+  if (!entry) return done(fail(entry.error()));
+  if (!*entry) return done(fail(Code::not_found, "the file is no longer in the tree"));
+  if (is_settled((*entry)->record)) return done((*entry)->record);
+  {
+    MutexLock lock(mutex_);
+    Waiters& waiters = waiting_[file];
+    waiters.push_back(std::move(done));
+    if (waiters.size() > 1) return;
+  }
+  ask_head(**entry);
+}
+
+void ExactFiller::ask_head(const MetaEntry& entry) {
+  if (!calls_.begin()) return end(entry.record.ino, fail(Code::cancelled, "the drive is going away"));
+  ++asked_;
+  heads_.add();
+  CallOptions options;
+  options.deadline = options_.list_deadline;
+  options.cancel = calls_.token();
+  store_.head(entry.record.remote->key, std::move(options), [this, entry](Result<ObjectHead> head) {
+    take_head(entry, std::move(head));
+    calls_.end();
+  });
+}
+
+void ExactFiller::take_head(const MetaEntry& asked, Result<ObjectHead> head) {
+  if (!head) {
+    if (head.error().code == Code::not_found) return remove(asked, head.error());
+    return end(asked.record.ino, fail(std::move(head).error()));
+  }
+  MetaRecord probe;
+  apply_metadata(*head, probe);
+  if (probe.attr.type == NodeType::symlink && head->info.size <= kTargetMax)
+    return ask_target(asked, std::move(*head));
+  finish(asked, *head, "");
+}
+
+void ExactFiller::ask_target(const MetaEntry& asked, ObjectHead head) {
+  if (!calls_.begin()) return end(asked.record.ino, fail(Code::cancelled, "the drive is going away"));
+  GetRequest request;
+  request.key = head.info.key;
+  request.if_match = head.info.etag;
+  CallOptions options;
+  options.deadline = options_.list_deadline;
+  options.cancel = calls_.token();
+  store_.get(std::move(request), std::move(options), [this, asked, head](Result<GetReply> reply) {
+    if (reply)
+      finish(asked, head, *reply->body);
+    else
+      end(asked.record.ino, fail(std::move(reply).error()));
+    calls_.end();
+  });
+}
+
+void ExactFiller::finish(const MetaEntry& asked, const ObjectHead& head, std::string target) {
+  Change change;
+  const Result<MetaRecord> answer = merge(asked, head, target, change);
+  if (observer_ != nullptr && answer) {
+    if (change.name_changed)
+      observer_->name_changed(change.before.parent, change.before.name, asked.record.ino);
+    else if (change.attributes_changed)
+      observer_->attributes_changed(asked.record.ino);
+  }
+  end(asked.record.ino, answer);
+}
+
+Result<MetaRecord> ExactFiller::merge(const MetaEntry& asked, const ObjectHead& head, const std::string& target,
+                                      Change& change) {
+  MetaRecord record;
+  bool gone = false;
+  const Status status = meta_.write([&](MetaStore::Writer& w) -> Status {
+    change = {};
+    CD_TRY(auto now, w.entry(asked.record.ino));
+    gone = !now || now->record.whiteout;
+    if (gone) return {};
+    record = now->record;
+    change.before = *now;
+    // Somebody was quicker; what they wrote is newer than the answer.
+    if (is_settled(record) || record.remote != asked.record.remote) return {};
+    const bool same = record.remote->etag == head.info.etag && record.remote->size == head.info.size;
+    if (!same) {
+      record.remote->etag = head.info.etag;
+      record.remote->size = record.attr.size = head.info.size;
+      record.remote->cache_id = RemoteVersion::make_cache_id(record.remote->key, head.info.etag, head.info.size);
+    }
+    const NodeType type = record.attr.type;
+    apply_metadata(head, record);
+    if (record.attr.type == NodeType::symlink) {
+      record.target = symlink_target(target);
+      record.attr.size = record.target.size();
+    }
+    change.name_changed = !same || type != record.attr.type;
+    change.attributes_changed = true;
+    if (change.name_changed) record.ino = w.new_inode();
+    return w.put(now->parent, now->name, record);
+  });
+  if (!status) return fail(status.error());
+  if (gone) return fail(Code::not_found, "the file is no longer in the tree");
+  if (auto fresh = meta_.entry(record.ino); fresh && *fresh) return (*fresh)->record;
+  return record;
+}
+
+// The store says that there is no such object any more.
+void ExactFiller::remove(const MetaEntry& asked, const Error& error) {
+  MetaEntry before;
+  const Status status = meta_.write([&](MetaStore::Writer& w) -> Status {
+    before = {};
+    CD_TRY(auto now, w.entry(asked.record.ino));
+    if (!now || now->record.whiteout || is_settled(now->record) || now->record.remote != asked.record.remote)
+      return {};
+    before = *now;
+    return w.erase(now->parent, now->name);
+  });
+  if (status && before.parent && observer_ != nullptr)
+    observer_->name_changed(before.parent, before.name, asked.record.ino);
+  end(asked.record.ino, fail(error));
+}
+
+void ExactFiller::end(InodeId file, const Result<MetaRecord>& answer) {
+  Waiters waiters;
+  {
+    MutexLock lock(mutex_);
+    const auto at = waiting_.find(file);
+    waiters.swap(at->second);
+    waiting_.erase(at);
+  }
+  for (const Done<MetaRecord>& done : waiters) done(answer);
+}
+
+}  // namespace cd

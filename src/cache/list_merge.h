@@ -1,0 +1,108 @@
+// ListMerge: one LIST on its way into the tree, page by page. Each page is one change of MetaStore; memory is
+// bounded by a page, whatever the number of keys.
+//
+// Entries that the LIST shows are written again, so their `changed` lies above the sequence number at which
+// the LIST began; after the last page whatever still lies below it, and is not ours to keep (pending,
+// whiteout, local), is gone from the bucket and erased. So a LIST that fails half-way takes nothing away.
+// Owned by TreeCache's run; one thread at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache/meta_store.h"
+#include "cache/tree_cache.h"
+#include "remote/object_store.h"
+
+namespace cd {
+
+// ---- the decision; pure.
+enum class MergeAction : std::uint8_t {
+  leave,    // ours: pending, whiteout, local, staged, or changed after the LIST began
+  keep,     // the same version: inode, exact attributes and cache id stay
+  replace,  // another version: a new inode
+  create,   // not known yet
+};
+[[nodiscard]] MergeAction decide_merge(const MetaRecord* current, const ObjectInfo& listed, std::uint64_t begun_sequence);
+// Not shown by a complete LIST: is it gone?
+[[nodiscard]] bool is_gone(const MetaRecord& record, std::uint64_t begun_sequence);
+
+struct NameChange {
+  InodeId parent;
+  std::string name;
+  InodeId gone;  // none: there was nothing
+};
+
+struct OddKeys {
+  std::uint64_t shown = 0;   // under an escaped name
+  std::uint64_t hidden = 0;
+  std::string last;
+};
+
+class ListMerge {
+ public:
+  struct Scope {
+    InodeId folder;
+    std::string prefix;                // of its keys
+    std::uint64_t begun_sequence = 0;
+    std::int64_t begun_wall_ns = 0;
+  };
+  ListMerge(MetaStore& meta, const TreeCacheOptions& options, Scope scope)
+      : meta_(meta), options_(options), scope_(std::move(scope)) {}
+
+  // `flat`: the page came without a delimiter, and its LIST began at the prefix.
+  [[nodiscard]] Status apply(const ListReply& page, bool flat);
+  // After the last page. `deep`: every page was flat, so all below is known.
+  [[nodiscard]] Status finish(bool deep);
+
+  // Names that changed since the last call. For the observer, with no lock held.
+  [[nodiscard]] std::vector<NameChange> take_changes() { return std::exchange(changes_, {}); }
+  [[nodiscard]] const OddKeys& odd_keys() const { return odd_; }
+  [[nodiscard]] const Scope& scope() const { return scope_; }
+
+ private:
+  enum class Marker : std::uint8_t { unknown, absent, present };
+  struct Place {
+    InodeId parent;
+    std::string name;
+  };
+  struct Folder {
+    InodeId ino;
+    Place place;
+    bool listed = false;  // complete when this ends; else only looked through because it is gone
+  };
+  using Writer = MetaStore::Writer;
+
+  Status merge_key(Writer& w, const ObjectInfo& object, bool flat);
+  Status merge_file(Writer& w, InodeId parent, std::string_view part, const ObjectInfo& object);
+  Status put_file(Writer& w, const Place& place, const std::optional<MetaRecord>& current, const ObjectInfo& object);
+  Result<InodeId> enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker);
+  Result<InodeId> make_folder(Writer& w, const Place& place, Marker marker);
+  Status see_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker);
+  Status make_way(Writer& w, const Place& place, std::string_view part, const MetaRecord& file);
+  [[nodiscard]] bool is_reserved(InodeId parent, std::string_view part) const;
+  void note_change(Place place, InodeId gone);
+  void note_new(Place place);  // only where somebody may have learnt that the name means nothing
+  void hide(std::string_view key);
+
+  Result<std::vector<Folder>> folders_to_sweep(bool deep);
+  Status find_folders(InodeId parent, bool listed, std::vector<Folder>& out);
+  Status sweep(const Folder& folder);
+  Status settle(const std::vector<Folder>& folders);
+  Status settle_one(Writer& w, const Folder& folder);
+
+  MetaStore& meta_;
+  const TreeCacheOptions& options_;
+  const Scope scope_;
+  bool seen_any_ = false;
+  bool seen_marker_ = false;
+  std::optional<std::pair<InodeId, bool>> complete_before_;  // the folder asked about last, and the answer
+  std::vector<NameChange> changes_;
+  std::vector<NameChange> page_changes_;  // of a change that may still run again
+  OddKeys odd_;
+  OddKeys page_odd_;
+};
+
+}  // namespace cd

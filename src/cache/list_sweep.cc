@@ -1,0 +1,107 @@
+// The end of a ListMerge: what the LIST did not show is gone, what it showed whole is complete.
+#include <algorithm>
+
+#include "cache/list_merge.h"
+
+namespace cd {
+namespace {
+
+constexpr std::size_t kBatch = 1000;  // entries a change
+
+}  // namespace
+
+Status ListMerge::finish(bool deep) {
+  CD_TRY(auto folders, folders_to_sweep(deep));
+  // Children before their parents, so that a folder is empty when its turn comes.
+  std::reverse(folders.begin(), folders.end());
+  for (const Folder& folder : folders) CD_TRY_VOID(sweep(folder));
+  return settle(folders);
+}
+
+// Parents before their children: the folder itself; all below it, or only what is below folders that are gone.
+Result<std::vector<ListMerge::Folder>> ListMerge::folders_to_sweep(bool deep) {
+  std::vector<Folder> folders;
+  CD_TRY(const auto top, meta_.entry(scope_.folder));
+  if (!top) return fail(Code::not_found, "the folder is no longer in the tree");
+  folders.push_back({scope_.folder, {top->parent, top->name}, true});
+  CD_TRY_VOID(find_folders(scope_.folder, deep, folders));
+  for (std::size_t i = 1; i < folders.size(); ++i) {
+    const InodeId ino = folders[i].ino;  // the vector grows below
+    CD_TRY_VOID(find_folders(ino, deep, folders));
+  }
+  return folders;
+}
+
+Status ListMerge::find_folders(InodeId parent, bool listed, std::vector<Folder>& out) {
+  const bool below_gone = parent != scope_.folder;
+  return meta_.list(parent, "", [&](std::string_view name, const MetaRecord& record) {
+    const bool wanted = listed || below_gone || is_gone(record, scope_.begun_sequence);
+    if (record.is_directory() && !record.local_only && wanted)
+      out.push_back({record.ino, {parent, std::string(name)}, listed});
+    return true;
+  });
+}
+
+Status ListMerge::sweep(const Folder& folder) {
+  std::string after;
+  std::vector<std::string> gone;
+  do {
+    gone.clear();
+    CD_TRY_VOID(meta_.list(folder.ino, after, [&](std::string_view name, const MetaRecord& record) {
+      if (!record.is_directory() && is_gone(record, scope_.begun_sequence)) gone.emplace_back(name);
+      return gone.size() < kBatch;
+    }));
+    if (gone.empty()) return {};
+    after = gone.back();
+    const Status status = meta_.write([&](Writer& w) -> Status {
+      page_changes_.clear();
+      for (const std::string& name : gone) {
+        CD_TRY(const auto record, w.lookup_raw(folder.ino, name));
+        if (!record || !is_gone(*record, scope_.begun_sequence)) continue;
+        note_change({folder.ino, name}, record->ino);
+        CD_TRY_VOID(w.erase(folder.ino, name));
+      }
+      return {};
+    });
+    if (!status) return status;
+    std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+  } while (gone.size() == kBatch);
+  return {};
+}
+
+// Folders that are empty and not shown disappear; those that were listed are complete.
+Status ListMerge::settle(const std::vector<Folder>& folders) {
+  for (std::size_t from = 0; from < folders.size(); from += kBatch) {
+    const std::size_t to = std::min(folders.size(), from + kBatch);
+    const Status status = meta_.write([&](Writer& w) -> Status {
+      page_changes_.clear();
+      for (std::size_t i = from; i < to; ++i) CD_TRY_VOID(settle_one(w, folders[i]));
+      return {};
+    });
+    if (!status) return status;
+    std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+  }
+  return {};
+}
+
+Status ListMerge::settle_one(Writer& w, const Folder& folder) {
+  CD_TRY(auto found, w.entry(folder.ino));
+  if (!found || found->record.whiteout) return {};
+  const bool is_top = folder.ino == scope_.folder;
+  const bool may_go = folder.ino != kRootInode && is_gone(found->record, scope_.begun_sequence);
+  if (may_go && !(is_top && seen_any_)) {
+    bool empty = true;
+    CD_TRY_VOID(w.list(folder.ino, [&](std::string_view, const MetaRecord&) { return empty = false; }, true));
+    if (empty) {
+      note_change({found->parent, found->name}, folder.ino);
+      return w.erase(found->parent, found->name);
+    }
+  }
+  if (is_top && may_go && found->record.marker != seen_marker_) {
+    found->record.marker = seen_marker_;
+    CD_TRY_VOID(w.put(found->parent, found->name, found->record));
+  }
+  return folder.listed ? w.set_folder_state(folder.ino, {scope_.begun_wall_ns, true}) : Status{};
+}
+
+}  // namespace cd

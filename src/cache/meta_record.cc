@@ -1,0 +1,126 @@
+#include "cache/meta_record.h"
+
+#include "base/codec.h"
+
+namespace cd {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+enum Flag : std::uint32_t {
+  kHasRemote = 1u << 0,
+  kPending = 1u << 1,
+  kWhiteout = 1u << 2,
+  kLocalOnly = 1u << 3,
+  kMarker = 1u << 4,
+  kExact = 1u << 5,
+};
+
+std::uint32_t flags_of(const MetaRecord& r) {
+  return (r.remote ? kHasRemote : 0u) | (r.pending ? kPending : 0u) | (r.whiteout ? kWhiteout : 0u) |
+         (r.local_only ? kLocalOnly : 0u) | (r.marker ? kMarker : 0u) | (r.exact ? kExact : 0u);
+}
+
+void put_map(Encoder& out, const std::map<std::string, std::string>& map) {
+  out.varint(map.size());
+  for (const auto& [name, value] : map) {
+    out.string(name);
+    out.string(value);
+  }
+}
+
+void get_map(Decoder& in, std::map<std::string, std::string>& map) {
+  for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
+    std::string name(in.string());
+    map[std::move(name)] = std::string(in.string());
+  }
+}
+
+void put_attributes(Encoder& out, const Attributes& a) {
+  out.u8(static_cast<std::uint8_t>(a.type));
+  out.varint(a.mode);
+  out.varint(a.uid);
+  out.varint(a.gid);
+  out.varint(a.size);
+  out.i64(a.atime_ns);
+  out.i64(a.mtime_ns);
+  out.i64(a.ctime_ns);
+}
+
+bool get_attributes(Decoder& in, Attributes& a) {
+  const std::uint8_t type = in.u8();
+  a.type = static_cast<NodeType>(type);
+  a.mode = static_cast<std::uint32_t>(in.varint());
+  a.uid = static_cast<std::uint32_t>(in.varint());
+  a.gid = static_cast<std::uint32_t>(in.varint());
+  a.size = in.varint();
+  a.atime_ns = in.i64();
+  a.mtime_ns = in.i64();
+  a.ctime_ns = in.i64();
+  return type <= static_cast<std::uint8_t>(NodeType::symlink);
+}
+
+}  // namespace
+
+Hash128 RemoteVersion::make_cache_id(std::string_view key, std::string_view etag, std::uint64_t size) {
+  Encoder e;
+  e.string(key);
+  e.string(etag);
+  e.u64(size);
+  return xxh3_128(e.str());
+}
+
+std::string encode(const MetaRecord& record) {
+  Encoder out;
+  out.u8(kVersion);
+  out.varint(flags_of(record));
+  out.u64(record.ino.value());
+  out.u64(record.changed);
+  put_attributes(out, record.attr);
+  if (record.remote) {
+    out.string(record.remote->key);
+    out.string(record.remote->etag);
+    out.varint(record.remote->size);
+    out.u64(record.remote->cache_id.high);
+    out.u64(record.remote->cache_id.low);
+  }
+  out.varint(record.staged.value());
+  out.string(record.target);
+  out.string(record.content_type);
+  put_map(out, record.metadata);
+  put_map(out, record.xattrs);
+  return std::move(out).str();
+}
+
+Result<MetaRecord> decode_meta_record(std::string_view bytes) {
+  Decoder in(bytes);
+  const std::uint8_t version = in.u8();
+  const auto flags = static_cast<std::uint32_t>(in.varint());
+  MetaRecord r;
+  r.ino = InodeId(in.u64());
+  r.changed = in.u64();
+  const bool attributes_ok = get_attributes(in, r.attr);
+  if ((flags & kHasRemote) != 0) {
+    r.remote.emplace();
+    r.remote->key = in.string();
+    r.remote->etag = in.string();
+    r.remote->size = in.varint();
+    r.remote->cache_id.high = in.u64();
+    r.remote->cache_id.low = in.u64();
+  }
+  r.staged = StagedId(in.varint());
+  r.pending = (flags & kPending) != 0;
+  r.whiteout = (flags & kWhiteout) != 0;
+  r.local_only = (flags & kLocalOnly) != 0;
+  r.marker = (flags & kMarker) != 0;
+  r.exact = (flags & kExact) != 0;
+  r.target = in.string();
+  r.content_type = in.string();
+  get_map(in, r.metadata);
+  get_map(in, r.xattrs);
+  if (!in.done() || version != kVersion || !attributes_ok)
+    return fail(Code::corrupt, "a record of the cache cannot be read");
+  return r;
+}
+
+}  // namespace cd

@@ -1,0 +1,67 @@
+// What the drive knows of one name in the tree. Values; the encoding on disk is in meta_record.cc and
+// docs/ON_DISK_FORMAT.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "remote/object_store.h"
+
+namespace cd {
+
+enum class NodeType : std::uint8_t { file, directory, symlink };
+
+struct Attributes {
+  NodeType type = NodeType::file;
+  std::uint32_t mode = 0;  // permission bits, setuid, setgid, sticky: 07777
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t size = 0;  // bytes; of a symlink the length of its target
+  std::int64_t atime_ns = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+
+  friend bool operator==(const Attributes&, const Attributes&) = default;
+};
+
+// One version of one object in the bucket: what an open file is pinned to.
+struct RemoteVersion {
+  std::string key;   // may differ from the path while a rename is under way in the bucket
+  std::string etag;
+  std::uint64_t size = 0;
+  Hash128 cache_id;  // names the blocks of these bytes; kept when the object is renamed
+
+  // The id of a version that we meet for the first time.
+  [[nodiscard]] static Hash128 make_cache_id(std::string_view key, std::string_view etag, std::uint64_t size);
+  friend bool operator==(const RemoteVersion&, const RemoteVersion&) = default;
+};
+
+struct MetaRecord {
+  InodeId ino;
+  Attributes attr;
+  std::optional<RemoteVersion> remote;  // what the bucket has under this name; empty: nothing (yet)
+  StagedId staged;         // local bytes that the bucket does not have yet; reads go there first
+  bool pending = false;    // the journal has an intent for this path: LIST must not touch the record
+  bool whiteout = false;   // removed here, not yet in the bucket: hidden, and LIST must not bring it back
+  bool local_only = false; // never an object: inbox/ and what is below it
+  bool marker = false;     // folder: has its own zero-byte "dir/" object (else it is implied by keys)
+  bool exact = false;      // mode, owner, mtime, metadata come from the object itself, not from LIST
+  std::string target;      // of a symlink
+  std::string content_type;
+  Metadata metadata;       // user metadata that is neither attributes nor xattrs: analysis labels, foreign keys
+  std::map<std::string, std::string> xattrs;  // full names ("user.comment") to raw bytes
+  std::uint64_t changed = 0;  // MetaStore's sequence number of the last change; set by MetaStore
+
+  [[nodiscard]] bool is_directory() const { return attr.type == NodeType::directory; }
+};
+
+[[nodiscard]] std::string encode(const MetaRecord& record);
+[[nodiscard]] Result<MetaRecord> decode_meta_record(std::string_view bytes);  // Code::corrupt
+
+}  // namespace cd
