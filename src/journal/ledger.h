@@ -1,0 +1,152 @@
+// Ledger: the journal's state and the one way to change it. A Change is one frame of the log; commit() appends it,
+// applies it to MetaStore, and then to the table and the queue. Namespace, Uploader and Replay all go through it.
+//
+// Everything but construction happens inside a Turn, which holds the lock. What observers and waiters have to hear is
+// collected during the turn and told at its end, with no lock held.
+// Lock order: Turn → a StagedFile → Log; the queue of the uploader's answers is a leaf.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "journal/intent_table.h"
+#include "journal/journal.h"
+#include "journal/log_file.h"
+#include "journal/staging_area.h"
+#include "journal/upload_queue.h"
+
+namespace cd {
+
+using TreeChange = std::function<Status(MetaStore::Writer&)>;
+
+// What the bucket holds under a key as far as we know, and which uploads of ours may have changed that.
+struct Believed {
+  std::optional<RemoteVersion> expected;
+  std::vector<std::uint64_t> attempts;
+
+  [[nodiscard]] bool nothing() const { return !expected && attempts.empty(); }
+};
+
+struct Change {
+  std::map<std::string, std::optional<Intent>> slots;  // empty: nothing is to be done there any more
+  std::vector<TreeChange> before;                      // to the tree, before the intents are applied to it
+  std::vector<TreeChange> after;
+  std::vector<StagedId> drops;
+  std::vector<Record> records;                         // besides
+  bool at_once = false;                                // without upload_delay
+};
+
+class Ledger {
+ public:
+  Ledger(const JournalOptions& options, MetaStore& meta, Disk& disk, const Clock& clock, StagingArea& area);
+
+  class Turn {
+   public:
+    explicit Turn(Ledger& ledger) : ledger_(ledger) { ledger_.mutex_.lock(); }
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Ledger& ledger_;
+  };
+
+  // ---- inside a Turn
+  [[nodiscard]] Status commit(const Change& change);
+  [[nodiscard]] Believed believed(const std::string& slot, const MetaRecord* record) const;
+  // `slot` shall not be in the bucket: clears it, or wants it removed. `was` describes the name.
+  void want_gone(Change& change, const std::string& slot, const Believed& now, const MetaRecord& was) const;
+  // A file leaves a name that was a folder's: what of that folder is still being removed has to be hidden again.
+  void keep_hidden(Change& change, const std::string& path, const MetaRecord& file) const;
+  void requeue(const std::string& slot, bool at_once = false);
+  // The tree's record for an intent; used by commit and by recovery.
+  [[nodiscard]] static Status apply(MetaStore::Writer& writer, const std::string& slot, const Intent& intent);
+  [[nodiscard]] Status sync_log();
+  [[nodiscard]] Status compact(bool always);
+
+  // A removal was carried out. The whiteout stays for a while, no longer pending: a LIST that began before may still
+  // bring the name.
+  void bury(const std::string& path) { graves_.push_back({clock.steady_ns(), path}); }
+  void clear_graves(bool all);
+  // The name is free, but a file of that name may still wait for its removal.
+  [[nodiscard]] Status hide_file_again(MetaStore::Writer& writer, const std::string& path) const;
+
+  // ---- told at the end of the turn
+  void tell_inbox() { inbox_changed_ = true; }
+  void tell_outcome(UploadOutcome outcome) { outcomes_.push_back(std::move(outcome)); }
+  void tell_name(InodeId parent, std::string name, InodeId gone) { names_.push_back({parent, std::move(name), gone}); }
+  void tell_later(std::function<void()> call) { calls_.push_back(std::move(call)); }
+
+  // Hooks of the uploader, called inside a Turn: an intent changed, or work may have become possible.
+  std::function<void(const std::string& slot)> on_changed;
+  std::function<void()> on_work;
+
+  // Constant after opening.
+  const JournalOptions& options;
+  MetaStore& meta;
+  Disk& disk;
+  const Clock& clock;
+  StagingArea& area;
+  std::unique_ptr<LogFile> log;
+  std::vector<JournalObserver*> observers;
+
+  // ---- inside a Turn only
+  IntentTable table;
+  UploadQueue queue;
+  struct Writing {
+    int count = 0;
+    std::shared_ptr<StagedFile> file;
+    std::uint64_t seen_generation = 0;  // commit() or utimens took notice of the file up to here
+    bool touched = false;               // this opening changed the file, or found it changed
+  };
+  std::unordered_map<InodeId, Writing> writing;
+  std::set<StagedId> written_now;                  // staged files with an open writer
+  std::unordered_map<InodeId, int> reading;
+  std::map<std::string, InodeId> behind_reader;    // removes that wait for reader_closed
+  std::set<InodeId> interrupted;                   // of the inbox: half written when the daemon died
+  bool frozen = false;                             // recovery: no queue yet
+
+  [[nodiscard]] std::int64_t now_wall() const { return clock.wall_ns(); }
+
+ private:
+  [[nodiscard]] std::vector<std::string> encode_frame(const Change& change) const;
+  [[nodiscard]] Status apply_all(MetaStore::Writer& writer, const Change& change) const;
+  [[nodiscard]] Status hide_below(MetaStore::Writer& writer, const Change& change, const std::string& folder) const;
+  void take_back(const Change& change);
+  void requeue_folders_above(const std::string& slot);
+  [[nodiscard]] Goal goal_of(const std::string& slot, const Intent& intent) const;
+
+  struct Grave {
+    std::int64_t since_ns = 0;
+    std::string path;
+  };
+
+  Mutex mutex_;
+  std::deque<Grave> graves_;
+  std::uint64_t last_age_ = 0;
+  bool inbox_changed_ = false;
+  std::vector<UploadOutcome> outcomes_;
+  struct NameChange { InodeId parent; std::string name; InodeId gone; };
+  std::vector<NameChange> names_;
+  std::vector<std::function<void()>> calls_;
+};
+
+// ---- steps on the tree that several verbs take
+// The folder of `path`, whatever hides it; makes what is missing (below a whiteout: hidden too).
+// A file on the way makes room, or is Code::not_directory.
+[[nodiscard]] Result<InodeId> ensure_folder(MetaStore::Writer& writer, std::string_view path, bool in_place_of_files);
+// The name under which a LIST shows a file beside a folder of the same name (cache: odd keys).
+[[nodiscard]] std::optional<std::string> twin_of(const std::string& file_slot);
+// Whiteouts below the hidden folder `old_folder` come to lie below `new_folder`, which takes its name.
+[[nodiscard]] Status adopt_whiteouts(MetaStore::Writer& writer, InodeId old_folder, InodeId new_folder);
+// Takes away hidden folders on the way up that hide nothing any more and that no intent needs.
+[[nodiscard]] Status prune_hidden(MetaStore::Writer& writer, const IntentTable& table, std::string path);
+[[nodiscard]] Status touch_folder(MetaStore::Writer& writer, InodeId folder, std::int64_t now_ns);
+
+}  // namespace cd

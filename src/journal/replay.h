@@ -1,0 +1,37 @@
+// Replay: from the log and the staged files to a Ledger that is as it was. Reads no network.
+//
+// The log gives the live intents and what is known of staged files; each live intent is applied to MetaStore, which may
+// be empty, or warm and right, or warm with leftovers of changes that never reached the log. Leftovers are what claims to
+// be pending without an intent: made clean or erased.
+// A request may have been under way when the daemon died: every intent counts as attempted once.
+#pragma once
+
+#include "journal/ledger.h"
+
+namespace cd {
+
+class Replay {
+ public:
+  explicit Replay(Ledger& ledger) : ledger_(ledger) {}
+
+  [[nodiscard]] Status read(std::string_view record);     // for Log::open
+  // After the log is read. `warm`: MetaStore was there before; `clean`: and was left by an orderly stop.
+  [[nodiscard]] Result<Journal::Recovery> finish(const std::string& orphans, bool clean);
+
+ private:
+  struct StagedFacts {
+    RangeSet ranges;
+    std::optional<std::uint64_t> limit;
+  };
+
+  [[nodiscard]] Status restore_staged(Change& fixes, Journal::Recovery& found);
+  [[nodiscard]] Status apply_intents();
+  [[nodiscard]] Status clean_tree();
+  [[nodiscard]] bool hides_a_twin(const std::string& path) const;
+
+  Ledger& ledger_;
+  std::unordered_map<StagedId, StagedFacts> facts_;
+  std::unordered_set<std::uint64_t> dropped_;
+};
+
+}  // namespace cd
