@@ -1,0 +1,106 @@
+#include "batch/catalog.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace cd {
+namespace {
+
+// The labels that analysis gives, in the order of the CSV's columns.
+constexpr std::array<const char*, 16> kLabels{
+    "kind", "bpm",   "bpm-confidence", "bpm-source", "key",    "camelot", "key-confidence", "key-source",
+    "lufs", "peak",  "duration",       "rate",       "channels", "format", "codec",         "xxh128"};
+constexpr std::size_t kPage = 500;
+
+struct Row {
+  std::string name;
+  MetaRecord record;
+};
+using VisitFile = std::function<void(const std::string& path, const MetaRecord& record)>;
+
+bool has_labels(const MetaRecord& record) {
+  return std::any_of(kLabels.begin(), kLabels.end(),
+                     [&](const char* name) { return record.metadata.count(name) > 0; });
+}
+
+// Page by page, so that neither memory nor the age of a snapshot grows with the library.
+Status visit_files(const MetaStore& meta, InodeId folder, const std::string& path, const VisitFile& visit) {
+  std::string after;
+  for (;;) {
+    std::vector<Row> rows;
+    CD_TRY_VOID(meta.list(folder, after, [&](std::string_view name, const MetaRecord& record) {
+      rows.push_back({std::string(name), record});
+      return rows.size() < kPage;
+    }));
+    for (const Row& row : rows) {
+      if (row.record.local_only) continue;
+      const std::string full = path.empty() ? row.name : path + "/" + row.name;
+      if (row.record.is_directory()) CD_TRY_VOID(visit_files(meta, row.record.ino, full, visit));
+      else if (has_labels(row.record)) visit(full, row.record);
+    }
+    if (rows.size() < kPage) return {};
+    after = rows.back().name;
+  }
+}
+
+// "-14.3" is a number to a spreadsheet, no formula.
+bool is_number(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  return parsed.ec == std::errc{} && parsed.ptr == end;
+}
+
+}  // namespace
+
+Status write_catalog_json(const MetaStore& meta, const TextSink& sink) {
+  sink("[");
+  bool first = true;
+  CD_TRY_VOID(visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
+    nlohmann::ordered_json row;
+    row["path"] = path;
+    row["bytes"] = record.attr.size;
+    row["type"] = record.content_type;
+    for (const char* name : kLabels) {
+      const auto label = record.metadata.find(name);
+      if (label != record.metadata.end()) row["labels"][name] = label->second;
+    }
+    sink(first ? "\n" : ",\n");
+    sink(row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    first = false;
+  }));
+  sink("\n]\n");
+  return {};
+}
+
+std::string csv_cell(std::string_view text) {
+  std::string out;
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) out += '\'';
+  out.append(text);
+  if (out.find_first_of(",\"\r\n") == std::string::npos) return out;
+  std::string quoted = "\"";
+  for (const char c : out) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+Status write_catalog_csv(const MetaStore& meta, const TextSink& sink) {
+  std::string header = "path,bytes,type";
+  for (const char* name : kLabels) header.append(",").append(name);
+  sink(header + "\r\n");
+  return visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
+    std::string line = csv_cell(path) + "," + std::to_string(record.attr.size) + "," + csv_cell(record.content_type);
+    for (const char* name : kLabels) {
+      const auto label = record.metadata.find(name);
+      line += ",";
+      if (label != record.metadata.end()) line += is_number(label->second) ? label->second : csv_cell(label->second);
+    }
+    sink(line + "\r\n");
+  });
+}
+
+}  // namespace cd

@@ -1,0 +1,22 @@
+// Catalog: every file of the library that has labels, as JSON or CSV. Read from MetaStore, which has the labels
+// of what this drive filed and of every object whose metadata was seen. Bounded memory: rendered in a stream.
+// Thread-safe.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "cache/meta_store.h"
+
+namespace cd {
+
+using TextSink = std::function<void(std::string_view text)>;
+
+[[nodiscard]] Status write_catalog_json(const MetaStore& meta, const TextSink& sink);
+[[nodiscard]] Status write_catalog_csv(const MetaStore& meta, const TextSink& sink);
+
+// A CSV cell (RFC 4180) that no spreadsheet takes for a formula: a leading = + - @, tab or CR gets a ' before it.
+[[nodiscard]] std::string csv_cell(std::string_view text);
+
+}  // namespace cd

@@ -1,0 +1,199 @@
+// ConductorCore: the Conductor, in one class over several files, one concern each:
+//   conductor.cc           options, the doors, the loop of thread `batch`
+//   conductor_inbox.cc     what lies in the inbox becomes batches and items
+//   conductor_items.cc     an item on its way: analysis, place, answer of the journal
+//   conductor_batches.cc   a batch on its way: states, report, end
+//   conductor_commands.cc  start, pause, resume, cancel, retry
+//   conductor_recovery.cc  after a start: logs are read, and what a crash left open is looked up
+//
+// Crash windows of an item, and how each closes:
+//   result written, item not logged      the result is garbage; the item is analysed again
+//   `filing` logged, file not filed      the file still lies in the inbox: ready again
+//   filed, not acknowledged              the record in the library names batch and item and is pending: wait
+//   stored, `done` not logged            the record is there and no longer pending: done
+//   `skipped` logged, file not removed   the file still lies in the inbox: decided anew
+//   withdrawn, `failed` not logged       the file lies in the inbox again: ready again
+//   report stored, batch not final       the report is written again, over the same key
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/thread.h"
+#include "batch/analysis_pool.h"
+#include "batch/batch.h"
+#include "batch/conductor.h"
+#include "batch/content_index.h"
+#include "batch/inbox.h"
+#include "batch/item_log.h"
+#include "batch/mailbox.h"
+#include "batch/report_writer.h"
+#include "batch/settle.h"
+
+namespace cd {
+
+// A batch and all that moves it. `batch` and `log` are written by the batch thread with the core's mutex held;
+// that thread reads them without. The rest is the batch thread's alone.
+struct Drop {
+  struct Newcomer {  // a file that appeared while the batch runs, until it has settled
+    FileStamp stamp;
+    std::uint64_t changed = 0;
+    std::int64_t since_ns = 0;
+  };
+
+  explicit Drop(Millis settle_time) : settle(settle_time) {}
+
+  std::uint32_t serial = 0;
+  std::unique_ptr<Batch> batch;
+  std::shared_ptr<ItemLog> log;  // null: final, its files are closed
+  Mutex files;                   // held while the files of a final batch are opened
+
+  Settle settle;
+  std::optional<DropView> view;  // while receiving
+  bool start_asked = false;
+  std::stop_source cancel;
+  std::uint64_t next_job = 1;
+  std::unordered_map<std::uint32_t, std::uint64_t> jobs;       // analysing: item -> job
+  std::unordered_map<std::uint32_t, InodeId> in_air;           // filing: item -> inode, or none
+  std::unordered_map<std::uint32_t, std::vector<ItemRef>> followers;  // items that wait for this one as their twin
+  std::unordered_map<std::string, Newcomer> newcomers;
+  std::unordered_map<std::string, int> last_number;            // keep-both: the number last given
+  std::unique_ptr<ReportWriter> report;
+};
+using DropPtr = std::shared_ptr<Drop>;
+
+class ConductorCore final : public Conductor {
+ public:
+  ConductorCore(const BatchOptions& options, MetaStore& meta, TreeCache& tree, Journal& journal, Disk& disk,
+                const Clock& clock, MetricRegistry& metrics, EventSink events);
+  ~ConductorCore() override;
+  [[nodiscard]] Status load();  // before start()
+
+  void start() override;
+  void stop() override;
+  [[nodiscard]] std::vector<BatchProgress> batches() const override;
+  [[nodiscard]] Result<BatchProgress> batch(std::string_view id) const override;
+  [[nodiscard]] Status items(std::string_view id, const std::function<void(const ItemRow&)>& visit) const override;
+  [[nodiscard]] Result<std::string> report_json(std::string_view id) const override;
+  [[nodiscard]] Status command(std::string_view id, std::string_view text) override;
+
+ private:
+  struct Leftover {  // a file of a final batch that stays in the inbox
+    std::uint32_t serial = 0;
+    FileStamp stamp;
+  };
+
+  // ---- conductor.cc
+  void run(std::stop_token stop);
+  [[nodiscard]] Millis pause_until_due() const;
+  void wake_at(std::int64_t steady_ns);
+  [[nodiscard]] DropPtr find(std::string_view id) const;
+  [[nodiscard]] DropPtr find(std::uint32_t serial) const;
+  [[nodiscard]] std::vector<DropPtr> open_drops() const;
+  void publish_metrics();
+  void tell(const Drop& drop, const char* event, const Item* item);
+
+  // ---- conductor_inbox.cc
+  void scan(std::int64_t now_ns);
+  void look_at(const std::string& folder, std::int64_t now_ns);
+  void receive(Drop& drop, DropView view, std::int64_t now_ns);
+  void settle(Drop& drop);
+  void merge(Drop& drop, const DropView& view, std::int64_t now_ns);
+  void merge_file(Drop& drop, const InboxFile& file, std::int64_t now_ns, std::vector<std::uint32_t>& added);
+  bool take_up_again(Drop& drop, std::uint32_t number, const InboxFile& file);
+  void note_removed(Drop& drop, const std::vector<bool>& seen);
+  bool is_owned(const std::string& folder, const InboxFile& file) const;
+  DropPtr open_batch(const std::string& folder, const std::string& first_file);
+
+  // ---- conductor_items.cc
+  void dispatch_analysis();
+  bool dispatch_one(Drop& drop);
+  void finish_analysis(AnalysisDone done);
+  void accept_result(Drop& drop, std::uint32_t number, const ItemResult& result);
+  void join_twin(Drop& drop, std::uint32_t number, ItemRef owner, const ItemResult& content);
+  void dispatch_places();
+  bool place_item(Drop& drop, std::uint32_t number);
+  bool file_item(Drop& drop, std::uint32_t number, const ItemResult& result);
+  std::optional<std::string> free_place(Drop& drop, std::uint32_t number, const ItemResult& result, bool& replace);
+  void finish_upload(const UploadOutcome& outcome);
+  void take_back(Drop& drop, std::uint32_t number, const std::string& reason);
+  void look_at_uploads(std::int64_t now_ns);
+  bool look_at_upload(Drop& drop, std::uint32_t number);
+  void complete(Drop& drop, std::uint32_t number);
+  void skip(Drop& drop, std::uint32_t number, const std::string& twin, const std::string& note);
+  void fail_item(Drop& drop, std::uint32_t number, const std::string& reason, Step as = Step::failed);
+  void move(Drop& drop, std::uint32_t number, Step to);  // and its claim and followers
+  void log_item(Drop& drop, std::uint32_t number);
+  void settle_followers(Drop& drop, std::uint32_t number);
+  [[nodiscard]] std::optional<MetaEntry> in_inbox(const Drop& drop, const Item& item) const;
+  [[nodiscard]] std::size_t uploads_in_air() const;
+
+  // ---- conductor_batches.cc
+  void advance(Drop& drop);
+  void ask_for_library(std::int64_t now_ns);
+  void library_answered(const Status& status);
+  void write_report(Drop& drop);
+  void report_answered(Drop& drop, const UploadOutcome& outcome);
+  void finish(Drop& drop, BatchState state);
+  void keep_leftovers(Drop& drop);
+  void forget_old_batches();
+  void log_head(Drop& drop);
+  [[nodiscard]] std::string report_path(const Drop& drop) const;
+
+  // ---- conductor_commands.cc
+  void carry_out(const BatchCommand& command);
+  void cancel(Drop& drop);
+  void retry(const DropPtr& drop, const std::string& path);
+  bool reopen(Drop& drop);
+
+  // ---- conductor_recovery.cc
+  [[nodiscard]] Status load_batch(const std::string& id);
+  void recover();
+  void recover_items(Drop& drop);
+
+  // constant after construction
+  const BatchOptions options_;
+  MetaStore& meta_;
+  Journal& journal_;
+  TreeCache& tree_;
+  Disk& disk_;
+  const Clock& clock_;
+  MetricRegistry& metrics_;
+  const EventSink events_;
+  const Library library_;
+  const Inbox inbox_;
+  const std::string inbox_path_;
+  const std::shared_ptr<Mailbox> mailbox_;
+
+  // safe by itself
+  ContentIndex index_;
+
+  // guarded by mutex_; only the batch thread writes, and reads without it
+  mutable Mutex mutex_;
+  std::vector<DropPtr> drops_;  // oldest first
+
+  // batch thread only
+  std::uint32_t next_serial_ = 1;
+  std::unordered_map<std::string, Leftover> leftovers_;  // by path below the inbox
+  bool scan_wanted_ = true;
+  std::uint64_t scanned_sequence_ = 0;
+  std::int64_t scan_ended_ns_ = 0;
+  std::int64_t scan_cost_ns_ = 0;
+  std::int64_t wake_ns_ = 0;
+  bool library_asked_ = false;
+  std::int64_t library_retry_ns_ = 0;
+  std::int64_t library_backoff_ns_ = 0;
+  std::int64_t uploads_looked_ns_ = 0;
+  std::int64_t filing_pause_ns_ = 0;  // no file is filed before this time: the disk or the log is in trouble
+  std::size_t turn_ = 0;              // whose turn it is, among open batches
+  std::optional<std::int64_t> scan_timer_ns_;
+
+  std::unique_ptr<AnalysisPool> pool_;
+  Thread thread_;  // last: joined first
+};
+
+}  // namespace cd

@@ -1,0 +1,475 @@
+#include <algorithm>
+#include <charconv>
+
+#include "base/check.h"
+#include "base/crash_point.h"
+#include "batch/conductor_core.h"
+#include "batch/filing_labels.h"
+#include "batch/placement.h"
+
+namespace cd {
+namespace {
+
+constexpr std::int64_t kMillisecond = 1'000'000;
+constexpr std::int64_t kBusyLook = 250 * kMillisecond;     // a file that is open for writing again
+constexpr std::int64_t kTrouble = 2'000 * kMillisecond;    // disk full, staging full
+constexpr std::int64_t kUploadLook = 2'000 * kMillisecond; // an answer of the journal that was missed
+constexpr int kPlacesTried = 100'000;
+constexpr const char* kInterrupted =
+    "the copy was interrupted; copy it again, or write `retry` to control to store it as it is";
+
+bool will_pass(Code code) { return code == Code::busy || code == Code::no_space || is_transient(code); }
+
+}  // namespace
+
+std::optional<MetaEntry> ConductorCore::in_inbox(const Drop& drop, const Item& item) const {
+  const auto entry = meta_.resolve(drop.batch->inbox_path(inbox_path_, item));
+  if (!entry || !*entry || (*entry)->record.is_directory()) return std::nullopt;
+  return **entry;
+}
+
+std::size_t ConductorCore::uploads_in_air() const {
+  std::size_t out = 0;
+  for (const DropPtr& drop : drops_) out += drop->in_air.size();
+  return out;
+}
+
+void ConductorCore::log_item(Drop& drop, std::uint32_t number) {
+  if (drop.log->append_item(number, drop.batch->item(number))) return;
+  filing_pause_ns_ = clock_.steady_ns() + kTrouble;  // recovery looks and comes to the same end
+}
+
+void ConductorCore::move(Drop& drop, std::uint32_t number, Step to) {
+  {
+    MutexLock lock(mutex_);
+    drop.batch->move(number, to, clock_.steady_ns());
+  }
+  if (to != Step::analysing) drop.jobs.erase(number);
+  if (to != Step::filing) drop.in_air.erase(number);
+  const bool gives_up = to == Step::failed || to == Step::held || to == Step::waiting || to == Step::skipped;
+  if (gives_up) index_.release(drop.batch->item(number).content, {drop.serial, number});
+  if (to == Step::waiting) settle_followers(drop, number);  // it may come back as another content
+}
+
+// ---- analysis
+
+void ConductorCore::dispatch_analysis() {
+  const std::vector<DropPtr> open = open_drops();
+  if (open.empty()) return;
+  // One of each batch in turn, until the pool has enough or nobody has anything.
+  for (std::size_t idle = 0; idle < open.size() && pool_->room() > 0; ++turn_) {
+    Drop& drop = *open[turn_ % open.size()];
+    idle = dispatch_one(drop) ? 0 : idle + 1;
+  }
+}
+
+// True: a job was handed out, or an item was dealt with.
+bool ConductorCore::dispatch_one(Drop& drop) {
+  const BatchState state = drop.batch->head.state;
+  if (drop.batch->head.paused || (state != BatchState::queued && state != BatchState::uploading)) return false;
+  const auto next = drop.batch->take_waiting();
+  if (!next) return false;
+  const std::uint32_t n = *next;
+  const Item& item = drop.batch->item(n);
+  const auto entry = in_inbox(drop, item);
+  if (!entry) return skip(drop, n, "", "removed from the inbox"), true;
+  const MetaRecord& record = entry->record;
+  if (record.attr.type == NodeType::symlink) {
+    return fail_item(drop, n, "symbolic links in the inbox are not followed; drop the file itself"), true;
+  }
+  if (journal_.tree().has_writer(record.ino)) {
+    drop.batch->put_back_waiting(n);
+    wake_at(clock_.steady_ns() + kBusyLook);
+    return false;
+  }
+  const FileStamp stamp{record.attr.size, record.attr.mtime_ns};
+  const bool interrupted = journal_.tree().was_interrupted(record.ino);
+  {
+    MutexLock lock(mutex_);
+    if (!(item.stamp == stamp)) drop.batch->set_stamp(n, stamp);
+    drop.batch->item(n).interrupted = interrupted && !item.as_it_is;
+  }
+  if (item.interrupted) return fail_item(drop, n, kInterrupted), true;
+  auto staged = journal_.tree().staged(record.staged);
+  if (!staged) {
+    return fail_item(drop, n, "its bytes on the local disk cannot be read: " + staged.error().message), true;
+  }
+  AnalysisJob job;
+  job.item = {drop.serial, n};
+  job.job = drop.next_job++;
+  job.file = std::move(*staged);
+  job.name = drop.batch->dropped_path(item);
+  job.library_known = drop.batch->library_known;
+  job.cancel = drop.cancel.get_token();
+  const std::uint64_t number = job.job;
+  if (!pool_->try_submit(std::move(job))) return drop.batch->put_back_waiting(n), false;
+  move(drop, n, Step::analysing);
+  drop.jobs[n] = number;
+  return true;
+}
+
+void ConductorCore::finish_analysis(AnalysisDone done) {
+  const DropPtr found = find(done.item.batch);
+  if (!found) return;
+  Drop& drop = *found;
+  const std::uint32_t n = done.item.number;
+  const auto job = drop.jobs.find(n);
+  if (job == drop.jobs.end() || job->second != done.job) {  // cancelled, or begun anew, meanwhile
+    const Step step = done.item.number < drop.batch->items().size() ? drop.batch->item(n).step : Step::cancelled;
+    const bool stands = step == Step::analysing || step == Step::ready || step == Step::filing || step == Step::done;
+    if (!stands) index_.release(done.content, done.item);
+    return;
+  }
+  drop.jobs.erase(job);
+  {
+    MutexLock lock(mutex_);
+    drop.batch->item(n).content = done.content;
+  }
+  if (done.changed) return move(drop, n, Step::waiting);
+  if (!done.result) {
+    if (done.result.error().code == Code::cancelled) return move(drop, n, Step::waiting);
+    return fail_item(drop, n, "it could not be read: " + done.result.error().message);
+  }
+  if (done.in_library) return skip(drop, n, *done.in_library, "");
+  if (done.twin) return join_twin(drop, n, *done.twin, *done.result);
+  accept_result(drop, n, *done.result);
+}
+
+void ConductorCore::accept_result(Drop& drop, std::uint32_t n, const ItemResult& result) {
+  const auto extent = drop.log->append_result(result);
+  if (!extent) {
+    filing_pause_ns_ = clock_.steady_ns() + kTrouble;
+    return move(drop, n, Step::waiting);
+  }
+  {
+    MutexLock lock(mutex_);
+    Item& item = drop.batch->item(n);
+    item.result = *extent;
+    item.warned = !result.warnings.empty();
+  }
+  const std::string why = result.warnings.empty() ? "" : ": " + result.warnings.front();
+  if (options_.only_audio && !result.is_audio && !drop.batch->item(n).as_it_is) {
+    return fail_item(drop, n, "not audio (" + result.type + "), and only audio is taken" + why);
+  }
+  if (options_.undecodable == Undecodable::hold && options_.analyze && !result.is_audio &&
+      !drop.batch->item(n).as_it_is) {
+    return fail_item(drop, n, "held back (" + result.type + ")" + why, Step::held);
+  }
+  move(drop, n, Step::ready);
+  log_item(drop, n);
+  crash_point("batch.after_analysis");
+}
+
+// Another item stands for this content: what becomes of it decides.
+void ConductorCore::join_twin(Drop& drop, std::uint32_t n, ItemRef owner, const ItemResult& content) {
+  const DropPtr other = find(owner.batch);
+  const bool open = other && other->log && owner.number < other->batch->items().size();
+  const Step step = open ? other->batch->item(owner.number).step : Step::cancelled;
+  // While it is listened to, only the index knows its content: its answer may come after this one.
+  const bool there = open && (step == Step::analysing ||
+                              other->batch->item(owner.number).content == content.content);
+  if (there && step == Step::done) {
+    const std::string twin = other->batch->item(owner.number).destination;
+    if (library_.holds(twin, content)) return skip(drop, n, twin, "");
+  }
+  if (there && !is_final(step) && step != Step::twin) {
+    move(drop, n, Step::twin);
+    other->followers[owner.number].push_back({drop.serial, n});
+    return;
+  }
+  index_.release(content.content, owner);  // it no longer stands for it: this one may
+  move(drop, n, Step::waiting);
+}
+
+// The item that others waited for came to its end.
+void ConductorCore::settle_followers(Drop& drop, std::uint32_t number) {
+  const auto at = drop.followers.find(number);
+  if (at == drop.followers.end()) return;
+  const std::vector<ItemRef> followers = std::move(at->second);
+  drop.followers.erase(at);
+  const Item leader = drop.batch->item(number);
+  const bool stored = leader.step == Step::done || (leader.step == Step::skipped && !leader.destination.empty() &&
+                                                    !leader.stays);
+  for (const ItemRef& ref : followers) {
+    const DropPtr other = find(ref.batch);
+    if (!other || !other->log || other->batch->item(ref.number).step != Step::twin) continue;
+    if (stored) skip(*other, ref.number, leader.destination, "");
+    else move(*other, ref.number, Step::waiting);
+  }
+}
+
+// ---- the place in the library
+
+void ConductorCore::dispatch_places() {
+  const std::vector<DropPtr> open = open_drops();
+  if (open.empty()) return;
+  const std::int64_t now = clock_.steady_ns();
+  if (now < filing_pause_ns_) return wake_at(filing_pause_ns_);
+  std::size_t in_air = uploads_in_air();
+  const auto most = static_cast<std::size_t>(options_.uploads_ahead);
+  for (std::size_t idle = 0, at = turn_; idle < open.size() && in_air < most; ++at) {
+    Drop& drop = *open[at % open.size()];
+    const bool may = !drop.batch->head.paused && drop.batch->head.state == BatchState::uploading;
+    const auto next = may ? drop.batch->take_ready() : std::nullopt;
+    idle = next ? 0 : idle + 1;
+    if (!next) continue;
+    if (!place_item(drop, *next)) return;  // trouble: the rest waits too
+    in_air = uploads_in_air();
+  }
+}
+
+// False: nothing can be filed for now, and the item is ready still.
+bool ConductorCore::place_item(Drop& drop, std::uint32_t n) {
+  const Item& item = drop.batch->item(n);
+  const auto entry = in_inbox(drop, item);
+  if (!entry) return skip(drop, n, "", "removed from the inbox"), true;
+  const MetaRecord& record = entry->record;
+  const bool changed = !(item.stamp == FileStamp{record.attr.size, record.attr.mtime_ns});
+  const auto result = drop.log->read_result(item.result);
+  if (changed || journal_.tree().has_writer(record.ino) || !result) {
+    return move(drop, n, Step::waiting), true;  // what was found out is not of what lies there
+  }
+  if (options_.skip_duplicates && result->bytes > 0) {
+    if (const auto twin = library_.find(*result)) return skip(drop, n, *twin, ""), true;
+  }
+  return file_item(drop, n, *result);
+}
+
+// The first path that is free, by the policy; empty: the item was dealt with otherwise.
+std::optional<std::string> ConductorCore::free_place(Drop& drop, std::uint32_t n, const ItemResult& result,
+                                                     bool& replace) {
+  PlacementFields fields;
+  fields.path = drop.batch->dropped_path(drop.batch->item(n));
+  fields.batch = drop.batch->head.name;
+  fields.date = format_utc(drop.batch->head.created_at_ns).substr(0, 10);
+  fields.bpm = result.bpm;
+  fields.key = result.key;
+  fields.kind = result.kind;
+  const std::string base = place(options_.destination, fields, {inbox_path_, ".cratedrive"});
+  int& number = drop.last_number.try_emplace(base, 1).first->second;
+  for (; number < kPlacesTried; ++number) {
+    const std::string path = number == 1 ? base : keep_both_path(base, number);
+    const auto there = meta_.resolve(path);
+    if (!there) return fail_item(drop, n, "its place cannot be looked at: " + there.error().message), std::nullopt;
+    if (!*there) return path;
+    const MetaRecord& record = (*there)->record;
+    const bool same = options_.skip_duplicates && library_.holds(path, result);
+    if (same) return skip(drop, n, path, ""), std::nullopt;
+    if (options_.if_present == IfPresent::replace && !record.is_directory()) {
+      replace = true;
+      return path;
+    }
+    if (options_.if_present == IfPresent::skip) {
+      {
+        MutexLock lock(mutex_);
+        drop.batch->item(n).stays = true;
+      }
+      return skip(drop, n, path, "another file is there already; this one stays in the inbox"), std::nullopt;
+    }
+  }
+  return fail_item(drop, n, "too many files of this name are there already"), std::nullopt;
+}
+
+bool ConductorCore::file_item(Drop& drop, std::uint32_t n, const ItemResult& result) {
+  Filing filing;
+  const auto path = free_place(drop, n, result, filing.replace);
+  if (!path) return true;
+  {
+    MutexLock lock(mutex_);
+    drop.batch->item(n).destination = *path;
+  }
+  move(drop, n, Step::filing);
+  // The place is in our log before the file leaves the inbox: so recovery knows where to look for it.
+  if (const Status logged = drop.log->append_item(n, drop.batch->item(n)); !logged) {
+    move(drop, n, Step::ready);
+    filing_pause_ns_ = clock_.steady_ns() + kTrouble;
+    return false;
+  }
+  crash_point("batch.before_file_away");
+  filing.inbox_path = drop.batch->inbox_path(inbox_path_, drop.batch->item(n));
+  filing.destination = *path;
+  filing.content_type = result.type;
+  filing.labels = filing_labels(result, drop.batch->head.id, n);
+  filing.tag = drop.batch->head.id + "/" + std::to_string(n);
+  const auto filed = journal_.tree().file_away(filing);
+  crash_point("batch.after_file_away");
+  if (filed) {
+    drop.in_air[n] = filed->ino;
+    wake_at(clock_.steady_ns() + kUploadLook);
+    const std::string top = drop.batch->head.folder.empty() ? inbox_path_ : inbox_path_ + "/" + drop.batch->head.folder;
+    remove_emptied_parents(meta_, journal_.tree(), filing.inbox_path, top);
+    return true;
+  }
+  const Error& error = filed.error();
+  if (will_pass(error.code)) {
+    move(drop, n, Step::ready);
+    log_item(drop, n);
+    filing_pause_ns_ = clock_.steady_ns() + kTrouble;
+    wake_at(filing_pause_ns_);
+    return false;
+  }
+  if (error.code == Code::exists || error.code == Code::not_found) {  // somebody was quicker, there or here
+    move(drop, n, Step::ready);
+  } else {
+    fail_item(drop, n, "it cannot be placed at \"" + *path + "\": " + error.message);
+  }
+  return true;
+}
+
+// ---- the journal's answer
+
+void ConductorCore::finish_upload(const UploadOutcome& outcome) {
+  const std::size_t slash = outcome.tag.rfind('/');
+  if (slash == std::string::npos) return;
+  const DropPtr found = find(std::string_view(outcome.tag).substr(0, slash));
+  if (!found || !found->log) return;
+  Drop& drop = *found;
+  const std::string_view what = std::string_view(outcome.tag).substr(slash + 1);
+  if (what == "report") return report_answered(drop, outcome);
+  std::uint32_t n = 0;
+  const auto parsed = std::from_chars(what.data(), what.data() + what.size(), n);
+  if (parsed.ec != std::errc{} || n >= drop.batch->items().size()) return;
+  if (drop.batch->item(n).step != Step::filing) return;  // withdrawn, or known already
+  if (outcome.error) return take_back(drop, n, outcome.error->message);
+  crash_point("batch.after_upload");
+  {
+    MutexLock lock(mutex_);
+    Item& item = drop.batch->item(n);
+    item.destination = outcome.conflict_path.value_or(outcome.path);
+    if (outcome.conflict_path) {
+      item.warned = true;
+      item.reason = "another file took its name in the bucket meanwhile; both are kept";
+    }
+  }
+  complete(drop, n);
+}
+
+void ConductorCore::complete(Drop& drop, std::uint32_t n) {
+  move(drop, n, Step::done);
+  log_item(drop, n);
+  tell(drop, "item-done", &drop.batch->item(n));
+  settle_followers(drop, n);
+}
+
+// A filed file goes back to the inbox: its upload failed (`reason`), or the batch was cancelled ("").
+void ConductorCore::take_back(Drop& drop, std::uint32_t n, const std::string& reason) {
+  const std::string inbox_path = drop.batch->inbox_path(inbox_path_, drop.batch->item(n));
+  const std::string destination = drop.batch->item(n).destination;
+  const auto back = journal_.tree().withdraw(destination, inbox_path);
+  if (back && *back) {
+    if (const auto entry = in_inbox(drop, drop.batch->item(n))) {
+      MutexLock lock(mutex_);
+      drop.batch->set_stamp(n, {entry->record.attr.size, entry->record.attr.mtime_ns});
+      drop.batch->item(n).destination.clear();
+    }
+    if (!reason.empty()) fail_item(drop, n, reason);
+    else move(drop, n, Step::ready);
+    return;
+  }
+  if (back && look_at_upload(drop, n)) return;
+  if (reason.empty() && back) return complete(drop, n);  // gone from its place, and nothing is left to stop
+  const std::string why = back ? "" : "; it could not be taken back to the inbox: " + back.error().message;
+  fail_item(drop, n, (reason.empty() ? "cancelled" : reason) + why);
+}
+
+// Events only wake: an answer that was missed, or a file that was moved or removed in the library before it was
+// stored, is found by looking.
+void ConductorCore::look_at_uploads(std::int64_t now_ns) {
+  if (uploads_in_air() == 0) return;
+  if (now_ns < uploads_looked_ns_ + kUploadLook) return wake_at(uploads_looked_ns_ + kUploadLook);
+  uploads_looked_ns_ = now_ns;
+  wake_at(now_ns + kUploadLook);
+  for (const DropPtr& drop : open_drops()) {
+    std::vector<std::uint32_t> filed;
+    for (const auto& [number, ino] : drop->in_air) filed.push_back(number);
+    for (const std::uint32_t number : filed) look_at_upload(*drop, number);
+  }
+}
+
+// True: the item came to its end.
+bool ConductorCore::look_at_upload(Drop& drop, std::uint32_t n) {
+  const Item& item = drop.batch->item(n);
+  if (item.step != Step::filing) return true;
+  const auto at = drop.in_air.find(n);
+  const InodeId ino = at == drop.in_air.end() ? InodeId{} : at->second;
+  auto entry = ino ? meta_.entry(ino) : meta_.resolve(item.destination);
+  if (ino && entry && !*entry) entry = meta_.resolve(item.destination);  // another inode, by a LIST
+  if (!entry) return false;
+  const std::string& id = drop.batch->head.id;
+  const auto result = drop.log->read_result(item.result);
+  if (*entry) {
+    const MetaRecord& record = (*entry)->record;
+    const bool ours = (ino && record.ino == ino) || is_filed_as(record, id, n) ||
+                      (result && library_.holds(item.destination, *result));
+    if (ours && !is_stored(record)) return false;  // on its way
+    if (ours) {
+      if (const auto path = meta_.path_of(record.ino)) {
+        MutexLock lock(mutex_);
+        drop.batch->item(n).destination = *path;
+      }
+      return complete(drop, n), true;
+    }
+  }
+  if (!drop.batch->library_known) return false;  // what is not seen may be there all the same
+  if (in_inbox(drop, item)) return move(drop, n, Step::waiting), false;  // it never left
+  if (result) {
+    if (const auto elsewhere = library_.find(*result)) {
+      {
+        MutexLock lock(mutex_);
+        drop.batch->item(n).destination = *elsewhere;
+      }
+      return complete(drop, n), true;
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    drop.batch->item(n).destination.clear();
+  }
+  return skip(drop, n, "", "removed before it was stored"), true;
+}
+
+// ---- ends
+
+void ConductorCore::skip(Drop& drop, std::uint32_t n, const std::string& twin, const std::string& note) {
+  const auto entry = in_inbox(drop, drop.batch->item(n));
+  const bool leave = drop.batch->item(n).stays;
+  if (entry && !leave && drop.batch->item(n).step != Step::filing) {
+    const FileStamp stamp{entry->record.attr.size, entry->record.attr.mtime_ns};
+    const bool changed = !(stamp == drop.batch->item(n).stamp) || journal_.tree().has_writer(entry->record.ino);
+    if (changed) return move(drop, n, Step::waiting);  // it is no longer the file that has a twin
+  }
+  {
+    MutexLock lock(mutex_);
+    drop.batch->item(n).destination = twin;
+    drop.batch->item(n).reason = note;
+  }
+  move(drop, n, Step::skipped);
+  log_item(drop, n);
+  crash_point("batch.before_unlink");
+  if (entry && !leave) {
+    const Status removed = journal_.tree().unlink(entry->parent, entry->name);
+    if (!removed && removed.error().code != Code::not_found) {
+      move(drop, n, Step::waiting);
+      return fail_item(drop, n, "it is stored as \"" + twin + "\", but cannot be removed from the inbox: " +
+                                    removed.error().message);
+    }
+    const std::string& folder = drop.batch->head.folder;
+    remove_emptied_parents(meta_, journal_.tree(), drop.batch->inbox_path(inbox_path_, drop.batch->item(n)),
+                           folder.empty() ? inbox_path_ : inbox_path_ + "/" + folder);
+  }
+  tell(drop, "item-skipped", &drop.batch->item(n));
+  settle_followers(drop, n);
+}
+
+void ConductorCore::fail_item(Drop& drop, std::uint32_t n, const std::string& reason, Step as) {
+  {
+    MutexLock lock(mutex_);
+    drop.batch->item(n).reason = reason;
+  }
+  move(drop, n, as);
+  log_item(drop, n);
+  tell(drop, "item-failed", &drop.batch->item(n));
+  settle_followers(drop, n);
+}
+
+}  // namespace cd

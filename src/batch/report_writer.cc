@@ -1,0 +1,87 @@
+#include "batch/report_writer.h"
+
+#include <nlohmann/json.hpp>
+
+namespace cd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void put(Json& json, const char* name, const std::string& value) {
+  if (!value.empty()) json[name] = value;
+}
+
+Json item_json(const Item& item, const ItemLog& log) {
+  Json out;
+  out["path"] = item.path;
+  out["state"] = name_of(state_of(item.step));
+  out["bytes"] = item.stamp.bytes;
+  const auto result = log.read_result(item.result);
+  if (result) put(out, "type", result->type);
+  put(out, item.step == Step::skipped ? "twin" : "destination", item.destination);
+  if (!item.content.empty()) out["xxh128"] = item.content.hex();
+  if (result && !result->labels.empty()) out["labels"] = result->labels;
+  if (result && !result->warnings.empty()) out["warnings"] = result->warnings;
+  const bool bad = item.step == Step::failed || item.step == Step::held;
+  put(out, bad ? "error" : "note", item.reason);
+  return out;
+}
+
+}  // namespace
+
+ReportWriter::ReportWriter(const Batch& batch, const ItemLog& log, std::int64_t finished_at_ns)
+    : batch_(batch), log_(log), finished_at_ns_(finished_at_ns) {
+  const BatchProgress progress = batch.progress(0);
+  BatchFacts facts = batch.facts(true);
+  facts.report_stored = true;
+  Json head;
+  head["version"] = 1;
+  head["id"] = progress.id;
+  head["name"] = progress.name;
+  head["state"] = name_of(next_state(facts));
+  head["created_at"] = format_utc(progress.created_at_ns);
+  head["started_at"] = format_utc(progress.started_at_ns);
+  head["finished_at"] = format_utc(finished_at_ns);
+  head["files_total"] = progress.files_total;
+  head["files_done"] = progress.files_done;
+  head["files_failed"] = progress.files_failed;
+  head["files_skipped"] = progress.files_skipped;
+  head["files_warned"] = progress.files_warned;
+  head["bytes_total"] = progress.bytes_total;
+  head["bytes_done"] = progress.bytes_done;
+  text_ = text_of(head);
+  text_.pop_back();  // the items follow before the closing brace
+  text_ += ",\"items\":[";
+}
+
+bool ReportWriter::write_some(std::size_t items) {
+  for (; items > 0 && next_ < batch_.items().size(); --items, ++next_) {
+    text_ += next_ == 0 ? "\n" : ",\n";
+    text_ += text_of(item_json(batch_.item(next_), log_));
+  }
+  if (next_ < batch_.items().size()) return false;
+  text_ += "\n]}\n";
+  return true;
+}
+
+ItemRow row_of(const Item& item, const ItemLog& log) {
+  ItemRow row;
+  row.path = item.path;
+  row.state = state_of(item.step);
+  row.bytes = item.stamp.bytes;
+  if (item.step == Step::skipped) row.twin = item.destination;
+  else row.destination = item.destination;
+  if (!item.content.empty()) row.xxh128 = item.content.hex();
+  const bool bad = item.step == Step::failed || item.step == Step::held;
+  (bad ? row.error : row.warning) = item.reason;
+  const auto result = log.read_result(item.result);
+  if (!result) return row;
+  row.type = result->type;
+  row.labels_json = result->report_json;
+  for (const std::string& warning : result->warnings) row.warning += (row.warning.empty() ? "" : "; ") + warning;
+  return row;
+}
+
+}  // namespace cd

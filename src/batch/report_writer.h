@@ -1,0 +1,35 @@
+// ReportWriter: the report of a finished batch as one JSON object, written a piece at a time so that a batch of
+// 100,000 files does not hold up the others. Field names are stable; a reader checks `version`:
+//   version 1, id, name, state, created_at, started_at, finished_at (UTC), files_total, files_done, files_failed,
+//   files_skipped, files_warned, bytes_total, bytes_done,
+//   items[{path, state, bytes, type, destination, twin, xxh128, labels{}, warnings[], error, note}]
+// What is empty is left out of an item. Batch thread only; batch and log outlive it and do not change meanwhile.
+#pragma once
+
+#include <string>
+
+#include "batch/batch.h"
+#include "batch/item_log.h"
+
+namespace cd {
+
+class ReportWriter {
+ public:
+  ReportWriter(const Batch& batch, const ItemLog& log, std::int64_t finished_at_ns);
+  // True: finished.
+  bool write_some(std::size_t items);
+  [[nodiscard]] std::string take() { return std::move(text_); }
+  [[nodiscard]] std::int64_t finished_at_ns() const { return finished_at_ns_; }
+
+ private:
+  const Batch& batch_;
+  const ItemLog& log_;
+  const std::int64_t finished_at_ns_;
+  std::uint32_t next_ = 0;
+  std::string text_;
+};
+
+// One line of items.csv, result included.
+[[nodiscard]] ItemRow row_of(const Item& item, const ItemLog& log);
+
+}  // namespace cd

@@ -1,0 +1,48 @@
+#include "batch/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/batch/drop_rig.h"
+
+namespace cd {
+namespace {
+
+TEST(CatalogTest, NoCellIsAFormula) {
+  EXPECT_EQ(csv_cell("kick.wav"), "kick.wav");
+  EXPECT_EQ(csv_cell("=1+1"), "'=1+1");
+  EXPECT_EQ(csv_cell("+a"), "'+a");
+  EXPECT_EQ(csv_cell("-a"), "'-a");
+  EXPECT_EQ(csv_cell("@a"), "'@a");
+  EXPECT_EQ(csv_cell("\ta"), "'\ta");
+  EXPECT_EQ(csv_cell("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_cell("a\"b\nc"), "\"a\"\"b\nc\"");
+  EXPECT_EQ(csv_cell("=\"a\""), "\"'=\"\"a\"\"\"");
+  EXPECT_EQ(csv_cell(""), "");
+}
+
+TEST(CatalogTest, ItListsWhatHasLabelsAndOnlyThat) {
+  testing::TempFolder folder;
+  testing::MemoryStore store;
+  testing::RigOptions options;
+  options.directory = folder.path();
+  testing::DropRig rig(store, options);
+  rig.drop("kicks/=kick.wav", testing::make_wav(0.3, 1));
+  rig.drop("kicks/deep/snare, dry.wav", testing::make_wav(0.3, 2));
+  ASSERT_EQ(rig.wait_final().files_done, 2u);
+  std::string json;
+  ASSERT_TRUE(write_catalog_json(rig.meta(), [&](std::string_view text) { json += text; }).has_value());
+  const auto rows = nlohmann::json::parse(json);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["path"], "kicks/=kick.wav");
+  EXPECT_EQ(rows[0]["labels"]["format"], "wav");
+  EXPECT_EQ(rows[0]["labels"]["xxh128"].get<std::string>().size(), 32u);
+  std::string csv;
+  ASSERT_TRUE(write_catalog_csv(rig.meta(), [&](std::string_view text) { csv += text; }).has_value());
+  EXPECT_TRUE(csv.starts_with("path,bytes,type,kind,bpm,"));
+  EXPECT_NE(csv.find("\r\n\"kicks/deep/snare, dry.wav\","), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cd
