@@ -1,0 +1,47 @@
+// VirtualSource: the files of .cratedrive/ and inbox/STATUS.txt. fs shows them; app answers for their content.
+//
+// Paths are relative to the drive: ".cratedrive/status.json", "inbox/STATUS.txt". Content is rendered whole when
+// a file is opened (a snapshot: a reader sees one consistent moment) except for `growing` files, which are read
+// by offset. Calls come on fuse threads: answers come from memory or local disk within milliseconds, never from
+// the network. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace cd {
+
+struct VirtualNode {
+  enum class Type : std::uint8_t { file, directory, symlink };
+  std::string name;
+  Type type = Type::file;
+  bool writable = false;      // control files: each write(2) is one command, lines separated by '\n'
+  bool growing = false;       // append-only: read through read_at, `tail -f` works
+  std::uint64_t size = 0;     // of the content right now
+  std::int64_t mtime_ns = 0;
+  std::string target;         // of a symlink
+};
+
+class VirtualSource {
+ public:
+  virtual ~VirtualSource() = default;
+  [[nodiscard]] virtual Result<VirtualNode> find(std::string_view path) = 0;  // not_found
+  [[nodiscard]] virtual Result<std::vector<VirtualNode>> list(std::string_view folder) = 0;
+  [[nodiscard]] virtual Result<SharedBytes> render(std::string_view path) = 0;
+  [[nodiscard]] virtual Result<std::string> read_at(std::string_view path, std::uint64_t offset,
+                                                    std::size_t length) = 0;
+  // One command. invalid: not understood; the message (which lists what is) is also shown in `events.jsonl`.
+  [[nodiscard]] virtual Status command(std::string_view path, std::string_view text) = 0;
+
+  // The virtual extended attributes of a library file (user.cratedrive.state, .etag, .bpm, …): names, and one value.
+  [[nodiscard]] virtual std::vector<std::string> xattr_names(std::string_view library_path) = 0;
+  [[nodiscard]] virtual Result<std::string> xattr(std::string_view library_path, std::string_view name) = 0;
+};
+
+}  // namespace cd
