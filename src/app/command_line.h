@@ -1,0 +1,66 @@
+// The command line as values: which command, with what. Parsing prints nothing and opens nothing.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "app/exit_code.h"
+
+namespace cd {
+
+struct MountArguments {
+  std::string url;
+  std::string directory;
+  bool foreground = false;
+};
+struct UmountArguments {
+  std::string directory;
+  bool now = false;
+};
+struct StatusArguments {
+  std::string directory;  // "" = every drive of this user
+  bool watch = false;
+  bool json = false;
+};
+struct CheckArguments {
+  std::string url;
+  bool json = false;
+};
+struct AnalyzeArguments {
+  std::vector<std::string> files;
+  bool json = false;
+};
+struct UrlArguments {
+  std::string path;
+  Millis expires{3'600'000};
+};
+struct ControlArguments {  // retry, cancel, and the verbs of .cratedrive/control
+  std::string verb;
+  std::string directory;
+  std::string batch;       // "" = the drive
+  std::string path;        // one file of the batch
+};
+struct ConfigArguments {};
+
+using Command = std::variant<MountArguments, UmountArguments, StatusArguments, CheckArguments, AnalyzeArguments,
+                             UrlArguments, ControlArguments, ConfigArguments>;
+
+struct CommandLine {
+  Command command;
+  std::string config_file;                     // "" = the usual place
+  std::map<std::string, std::string> options;  // options of the configuration given as flags, by name
+};
+
+// What parsing ends with: a command to run, or a text to print and a code to end with (--help, --version, mistakes).
+struct ParsedLine {
+  CommandLine line;
+  bool run = false;
+  ExitCode code = ExitCode::ok;
+  std::string text;
+};
+[[nodiscard]] ParsedLine parse_command_line(const std::vector<std::string>& arguments);  // without argv[0]
+
+}  // namespace cd

@@ -1,0 +1,103 @@
+#include "app/drive_control.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace cd {
+
+namespace {
+
+std::string_view trim(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+Status pause(const DriveParts& parts) {
+  parts.journal.pause();
+  return {};
+}
+
+Status resume(const DriveParts& parts) {
+  parts.journal.resume();
+  return {};
+}
+
+// What is local goes to the disk, and nothing that could go up waits any longer.
+Status sync(const DriveParts& parts, const std::function<void()>& try_store) {
+  try_store();
+  parts.journal.store_came_back();
+  return parts.journal.sync();
+}
+
+Status online(const DriveParts& parts, const std::function<void()>& try_store) {
+  parts.health.set_offline(false);
+  try_store();
+  return {};
+}
+
+Status retry(const DriveParts& parts, const std::string& path) {
+  const std::size_t taken_up = parts.journal.retry(path);
+  if (taken_up == 0 && !path.empty()) return fail(Code::not_found, "no failed upload has the path " + printable(path));
+  return {};
+}
+
+}  // namespace
+
+DriveControl::DriveControl(const DriveParts& parts, std::function<void()> try_store)
+    : verbs_{
+          {"sync", "put everything local on the disk and upload without further delay",
+           [&parts, try_store](const std::string&) { return sync(parts, try_store); }},
+          {"pause", "begin no further upload", [&parts](const std::string&) { return pause(parts); }},
+          {"resume", "go on uploading", [&parts](const std::string&) { return resume(parts); }},
+          {"offline", "stay away from the store",
+           [&parts](const std::string&) {
+             parts.health.set_offline(true);
+             return Status{};
+           }},
+          {"online", "use the store again", [&parts, try_store](const std::string&) { return online(parts, try_store); }},
+          {"drop-cache", "forget all cached bytes",
+           [&parts](const std::string&) {
+             parts.blocks.drop_all();
+             return Status{};
+           }},
+          {"rescan", "ask the bucket anew for every folder",
+           [&parts](const std::string&) {
+             parts.tree.expire_all();
+             return Status{};
+           }},
+          {"retry", "take up failed uploads again; with a path behind it only that one",
+           [&parts](const std::string& path) { return retry(parts, path); }},
+      } {}
+
+Status DriveControl::command(std::string_view line) {
+  line = trim(line);
+  const std::size_t space = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, space);
+  const std::string argument(trim(line.substr(space)));
+  std::string known;
+  for (const Verb& verb : verbs_) {
+    if (verb.name == word && (argument.empty() || verb.name == "retry")) return verb.run(argument);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", verb.name);
+  }
+  return fail(Code::invalid, fmt::format("\"{}\" is no command; there are {}", shorten(printable(line), 60), known));
+}
+
+std::string DriveControl::help() const {
+  std::string out = "Write one of these words into this file:\n";
+  for (const Verb& verb : verbs_) out += fmt::format("  {:<11} {}\n", verb.name, verb.help);
+  return out;
+}
+
+std::string batch_control_help() {
+  return "Write one of these words into this file:\n"
+         "  start         do not wait for more files\n"
+         "  pause         begin no further file\n"
+         "  resume        go on\n"
+         "  cancel        stop; what is not stored yet stays in the inbox\n"
+         "  retry         take up all failed files again\n"
+         "  retry PATH    take up one failed file again\n";
+}
+
+}  // namespace cd
