@@ -9,6 +9,7 @@
 
 #include "app/option_table.h"
 #include "base/disk.h"
+#include "tests/support/source_root.h"
 
 namespace cd {
 namespace {
@@ -158,9 +159,7 @@ TEST(OptionTableTest, NamesAreUniqueAndEveryRowExplainsItself) {
 }
 
 TEST(OptionTableTest, TheDocumentsNameEveryOptionWithItsDefault) {
-  const std::string here = __FILE__;  // <source>/tests/app/config_test.cc
-  const std::string root = here.substr(0, here.rfind("/tests/app/"));
-  const auto page = read_file(system_disk(), root + "/docs/CONFIGURATION.md");
+  const auto page = read_file(system_disk(), source_root() + "/docs/CONFIGURATION.md");
   ASSERT_TRUE(page) << page.error().message;
   const Config defaults;
   for (const Option& option : option_table()) {

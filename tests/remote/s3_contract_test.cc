@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "remote/curl_loop.h"
@@ -14,6 +13,7 @@
 #include "tests/remote/store_contract.h"
 #include "tests/remote/temp_folder.h"
 #include "tests/support/fault_proxy.h"
+#include "tests/support/source_root.h"
 
 namespace cd::testing {
 
@@ -60,8 +60,7 @@ class S3Server : public ::testing::Environment {
 
  private:
   [[nodiscard]] std::string script(const std::string& verb, const std::string& more) const {
-    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-    return fmt::format("{}/scripts/s3-server {} {}{}", root.string(), verb, folder_->path(), more);
+    return fmt::format("{}/scripts/s3-server {} {}{}", source_root(), verb, folder_->path(), more);
   }
   void start_own() {
     folder_ = std::make_unique<TempFolder>();
