@@ -20,24 +20,26 @@ PYTHON
 inbox_is_empty() { [ -z "$(find "$DRIVE/inbox" -mindepth 1 ! -name STATUS.txt -print -quit)" ]; }
 
 ten_kills_on_the_way_lose_and_double_nothing() { # FOLDER NAME
-  local round useful=0 copier victim
+  local round useful=0 copier victim files
+  files=$(find "$1" -type f | wc -l)
   rm -f "$WORK/copied"
   for round in $(seq $KILLS); do
     mount_drive "$URL" "$DRIVE" > /dev/null
+    victim=$(daemon_of "$DRIVE")
     python3 "$SUPPORT/copier.py" "$1" "$DRIVE/inbox/$2" "$WORK/copied" > "$WORK/copier.log" 2>&1 &
     copier=$!
-    # Six die while files arrive or settle; later ones some files further on in the batch.
-    victim=$(daemon_of "$DRIVE")
-    if [ "$round" -gt 6 ]; then
-      wait $copier || true
-      if python3 "$SUPPORT/kill_in_batch.py" "$DRIVE" "$2" $((RANDOM % 30)) "$victim"; then
-        useful=$((useful + 1))
-      fi
-    else
+    if [ "$round" -le 3 ]; then # while files arrive and settle
       sleep "0.$((RANDOM % 900 + 100))"
       if ! batch_has_ended "$2" || ! inbox_is_empty; then useful=$((useful + 1)); fi
+      kill_drive "$DRIVE"
+    else # on the way: at some random place in each eighth of the batch but the last
+      wait $copier || true
+      if python3 "$SUPPORT/kill_in_batch.py" "$DRIVE" "$2" $((files * (round - 4) / 8 + RANDOM % (files / 8))) "$victim"; then
+        useful=$((useful + 1))
+      else
+        kill_drive "$DRIVE"
+      fi
     fi
-    kill_drive "$DRIVE" || true # dead already, or it ends now
     wait $copier || true
   done
   mount_drive "$URL" "$DRIVE" > /dev/null
@@ -47,7 +49,7 @@ ten_kills_on_the_way_lose_and_double_nothing() { # FOLDER NAME
   drained "$DRIVE" 60
   echo "        $2: $useful of $KILLS kills while something was under way" >> "$WORK/notes"
   account_for "$1" "$2"
-  test $useful -ge 1 # a run that proved nothing has failed
+  same $KILLS $useful "kills while something was under way" # a run that proved nothing has failed
   unmount_drive "$DRIVE"
 }
 
