@@ -16,7 +16,7 @@
 
 #include "base/mutex.h"
 #include "remote/object_folder.h"
-#include "remote/opened_store.h"
+#include "remote/probeable.h"
 #include "remote/work_lanes.h"
 
 namespace cd {
@@ -26,7 +26,7 @@ struct DirectoryOptions {
   bool sync = true;  // a put is on the device before it is called stored
 };
 
-class DirectoryStore final : public OpenedStore {
+class DirectoryStore final : public ObjectStore, public Probeable {
  public:
   static Result<std::unique_ptr<DirectoryStore>> open(const std::string& root, const DirectoryOptions& options);
 

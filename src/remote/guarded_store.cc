@@ -113,23 +113,4 @@ void GuardedStore::multipart_finish(FinishRequest request, CallOptions options, 
   ask_first(key, condition, options, refuse_with(done), std::move(deed));
 }
 
-void GuardedStore::get(GetRequest request, CallOptions options, Done<GetReply> done) {
-  below_.get(std::move(request), options, std::move(done));
-}
-void GuardedStore::head(std::string key, CallOptions options, Done<ObjectHead> done) {
-  below_.head(std::move(key), options, std::move(done));
-}
-void GuardedStore::list(ListRequest request, CallOptions options, Done<ListReply> done) {
-  below_.list(std::move(request), options, std::move(done));
-}
-void GuardedStore::multipart_begin(PutRequest request, CallOptions options, Done<UploadId> done) {
-  below_.multipart_begin(std::move(request), options, std::move(done));
-}
-void GuardedStore::multipart_abort(UploadId upload, CallOptions options, Done<void> done) {
-  below_.multipart_abort(std::move(upload), options, std::move(done));
-}
-Result<std::string> GuardedStore::presign(const std::string& key, std::chrono::seconds lifetime) {
-  return below_.presign(key, lifetime);
-}
-
 }  // namespace cd

@@ -129,8 +129,4 @@ void MeteredStore::multipart_abort(UploadId upload, CallOptions options, Done<vo
   below_.multipart_abort(std::move(upload), options, count(kAbort, 0, std::move(done)));
 }
 
-Result<std::string> MeteredStore::presign(const std::string& key, std::chrono::seconds lifetime) {
-  return below_.presign(key, lifetime);
-}
-
 }  // namespace cd

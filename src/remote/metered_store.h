@@ -9,12 +9,12 @@
 #include <array>
 
 #include "base/metrics.h"
-#include "remote/object_store.h"
+#include "remote/forwarding_store.h"
 #include "remote/store_health.h"
 
 namespace cd {
 
-class MeteredStore final : public ObjectStore {
+class MeteredStore final : public ForwardingStore {
  public:
   MeteredStore(ObjectStore& below, StoreHealth& health, MetricRegistry& metrics);
 
@@ -28,10 +28,10 @@ class MeteredStore final : public ObjectStore {
   void multipart_part(PartRequest request, CallOptions options, Done<Part> done) override;
   void multipart_finish(FinishRequest request, CallOptions options, Done<PutReply> done) override;
   void multipart_abort(UploadId upload, CallOptions options, Done<void> done) override;
-  [[nodiscard]] Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override;
-  [[nodiscard]] StoreTraits traits() const override { return below_.traits(); }
 
  private:
+  [[nodiscard]] ObjectStore& below() const override { return below_; }
+
   enum Verb { kGet, kHead, kList, kPut, kCopy, kRemove, kBegin, kPart, kFinish, kAbort, kVerbs };
 
   template <class T>

@@ -12,41 +12,18 @@ namespace cd {
 namespace {
 
 // A folder with its meter. Below it nothing is retried: a disk that fails once fails again.
-class OpenedFolder final : public OpenedStore {
+class OpenedFolder final : public ForwardingStore, public Probeable {
  public:
   OpenedFolder(std::unique_ptr<DirectoryStore> folder, StoreHealth& health, MetricRegistry& metrics)
       : metered_(*folder, health, metrics), folder_(std::move(folder)) {}
-
-  void get(GetRequest r, CallOptions o, Done<GetReply> d) override { metered_.get(std::move(r), o, std::move(d)); }
-  void head(std::string k, CallOptions o, Done<ObjectHead> d) override { metered_.head(std::move(k), o, std::move(d)); }
-  void list(ListRequest r, CallOptions o, Done<ListReply> d) override { metered_.list(std::move(r), o, std::move(d)); }
-  void put(PutRequest r, CallOptions o, Done<PutReply> d) override { metered_.put(std::move(r), o, std::move(d)); }
-  void copy(CopyRequest r, CallOptions o, Done<PutReply> d) override { metered_.copy(std::move(r), o, std::move(d)); }
-  void remove(std::string k, std::string e, CallOptions o, Done<void> d) override {
-    metered_.remove(std::move(k), std::move(e), o, std::move(d));
-  }
-  void multipart_begin(PutRequest r, CallOptions o, Done<UploadId> d) override {
-    metered_.multipart_begin(std::move(r), o, std::move(d));
-  }
-  void multipart_part(PartRequest r, CallOptions o, Done<Part> d) override {
-    metered_.multipart_part(std::move(r), o, std::move(d));
-  }
-  void multipart_finish(FinishRequest r, CallOptions o, Done<PutReply> d) override {
-    metered_.multipart_finish(std::move(r), o, std::move(d));
-  }
-  void multipart_abort(UploadId u, CallOptions o, Done<void> d) override {
-    metered_.multipart_abort(std::move(u), o, std::move(d));
-  }
-  Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override {
-    return metered_.presign(key, lifetime);
-  }
-  [[nodiscard]] StoreTraits traits() const override { return metered_.traits(); }
 
   Result<StoreTraits> probe(Millis deadline) override { return folder_->probe(deadline); }
   void adopt(const StoreTraits& traits) override { folder_->adopt(traits); }
 
  private:
-  MeteredStore metered_;
+  [[nodiscard]] ObjectStore& below() const override { return metered_; }
+
+  mutable MeteredStore metered_;
   std::unique_ptr<DirectoryStore> folder_;  // last: its end completes requests that are metered above
 };
 
@@ -82,7 +59,7 @@ Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const Store
 }
 
 Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis deadline) {
-  auto* opened = dynamic_cast<OpenedStore*>(&store);
+  auto* opened = dynamic_cast<Probeable*>(&store);
   if (opened == nullptr) return store.traits();  // a store of a test: what it says of itself is true
   CD_TRY(auto traits, opened->probe(deadline));
   opened->adopt(traits);
@@ -90,7 +67,7 @@ Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis dead
 }
 
 void adopt_traits(ObjectStore& store, const StoreTraits& traits) {
-  if (auto* opened = dynamic_cast<OpenedStore*>(&store)) opened->adopt(traits);
+  if (auto* opened = dynamic_cast<Probeable*>(&store)) opened->adopt(traits);
 }
 
 }  // namespace cd

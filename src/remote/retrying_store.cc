@@ -175,8 +175,4 @@ void RetryingStore::multipart_abort(UploadId upload, CallOptions options, Done<v
   });
 }
 
-Result<std::string> RetryingStore::presign(const std::string& key, std::chrono::seconds lifetime) {
-  return below_.presign(key, lifetime);
-}
-
 }  // namespace cd

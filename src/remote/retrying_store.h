@@ -11,13 +11,13 @@
 #include <memory>
 
 #include "remote/http.h"
-#include "remote/object_store.h"
+#include "remote/forwarding_store.h"
 #include "remote/retry.h"
 #include "remote/store_health.h"
 
 namespace cd {
 
-class RetryingStore final : public ObjectStore {
+class RetryingStore final : public ForwardingStore {
  public:
   RetryingStore(ObjectStore& below, Timer& timer, const StoreHealth& health, RetryPolicy policy = {});
 
@@ -31,10 +31,10 @@ class RetryingStore final : public ObjectStore {
   void multipart_part(PartRequest request, CallOptions options, Done<Part> done) override;
   void multipart_finish(FinishRequest request, CallOptions options, Done<PutReply> done) override;
   void multipart_abort(UploadId upload, CallOptions options, Done<void> done) override;
-  [[nodiscard]] Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override;
-  [[nodiscard]] StoreTraits traits() const override { return below_.traits(); }
 
  private:
+  [[nodiscard]] ObjectStore& below() const override { return below_; }
+
   template <class T>
   struct Verb;  // one call of a verb with its tries
   template <class T>

@@ -178,71 +178,67 @@ void FlakyStore::get(GetRequest request, CallOptions options, Done<GetReply> don
   Call call{Verb::get, request.key, request.offset, request.length};
   pass<GetReply>(std::move(call), std::move(options), std::move(done),
                  [this, request = std::move(request)](CallOptions o, Done<GetReply> d) {
-                   inner_.get(request, std::move(o), std::move(d));
+                   below_.get(request, std::move(o), std::move(d));
                  });
 }
 
 void FlakyStore::head(std::string key, CallOptions options, Done<ObjectHead> done) {
   pass<ObjectHead>(Call{Verb::head, key}, std::move(options), std::move(done),
-                   [this, key](CallOptions o, Done<ObjectHead> d) { inner_.head(key, std::move(o), std::move(d)); });
+                   [this, key](CallOptions o, Done<ObjectHead> d) { below_.head(key, std::move(o), std::move(d)); });
 }
 
 void FlakyStore::list(ListRequest request, CallOptions options, Done<ListReply> done) {
   pass<ListReply>(Call{Verb::list, request.prefix}, std::move(options), std::move(done),
                   [this, request](CallOptions o, Done<ListReply> d) {
-                    inner_.list(request, std::move(o), std::move(d));
+                    below_.list(request, std::move(o), std::move(d));
                   });
 }
 
 void FlakyStore::put(PutRequest request, CallOptions options, Done<PutReply> done) {
   pass<PutReply>(Call{Verb::put, request.key, 0, size_of(request.body)}, std::move(options), std::move(done),
                  [this, request](CallOptions o, Done<PutReply> d) {
-                   inner_.put(request, std::move(o), std::move(d));
+                   below_.put(request, std::move(o), std::move(d));
                  });
 }
 
 void FlakyStore::copy(CopyRequest request, CallOptions options, Done<PutReply> done) {
   pass<PutReply>(Call{Verb::copy, request.key}, std::move(options), std::move(done),
                  [this, request](CallOptions o, Done<PutReply> d) {
-                   inner_.copy(request, std::move(o), std::move(d));
+                   below_.copy(request, std::move(o), std::move(d));
                  });
 }
 
 void FlakyStore::remove(std::string key, std::string etag, CallOptions options, Done<void> done) {
   pass<void>(Call{Verb::remove, key}, std::move(options), std::move(done),
-             [this, key, etag](CallOptions o, Done<void> d) { inner_.remove(key, etag, std::move(o), std::move(d)); });
+             [this, key, etag](CallOptions o, Done<void> d) { below_.remove(key, etag, std::move(o), std::move(d)); });
 }
 
 void FlakyStore::multipart_begin(PutRequest request, CallOptions options, Done<UploadId> done) {
   pass<UploadId>(Call{Verb::begin, request.key}, std::move(options), std::move(done),
                  [this, request](CallOptions o, Done<UploadId> d) {
-                   inner_.multipart_begin(request, std::move(o), std::move(d));
+                   below_.multipart_begin(request, std::move(o), std::move(d));
                  });
 }
 
 void FlakyStore::multipart_part(PartRequest request, CallOptions options, Done<Part> done) {
   pass<Part>(Call{Verb::part, request.upload.key, 0, size_of(request.body)}, std::move(options), std::move(done),
              [this, request](CallOptions o, Done<Part> d) {
-               inner_.multipart_part(request, std::move(o), std::move(d));
+               below_.multipart_part(request, std::move(o), std::move(d));
              });
 }
 
 void FlakyStore::multipart_finish(FinishRequest request, CallOptions options, Done<PutReply> done) {
   pass<PutReply>(Call{Verb::finish, request.upload.key}, std::move(options), std::move(done),
                  [this, request](CallOptions o, Done<PutReply> d) {
-                   inner_.multipart_finish(request, std::move(o), std::move(d));
+                   below_.multipart_finish(request, std::move(o), std::move(d));
                  });
 }
 
 void FlakyStore::multipart_abort(UploadId upload, CallOptions options, Done<void> done) {
   pass<void>(Call{Verb::abort, upload.key}, std::move(options), std::move(done),
              [this, upload](CallOptions o, Done<void> d) {
-               inner_.multipart_abort(upload, std::move(o), std::move(d));
+               below_.multipart_abort(upload, std::move(o), std::move(d));
              });
-}
-
-Result<std::string> FlakyStore::presign(const std::string& key, std::chrono::seconds lifetime) {
-  return inner_.presign(key, lifetime);
 }
 
 }  // namespace cd::testing

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "remote/object_store.h"
+#include "remote/forwarding_store.h"
 
 namespace cd::testing {
 
@@ -58,9 +58,9 @@ struct Call {
   std::uint64_t length = 0;  // get: as asked; put, part: bytes in the body
 };
 
-class FlakyStore final : public ObjectStore {
+class FlakyStore final : public ForwardingStore {
  public:
-  explicit FlakyStore(ObjectStore& inner) : inner_(inner) {}
+  explicit FlakyStore(ObjectStore& inner) : below_(inner) {}
   ~FlakyStore() override;
 
   void add(Fault fault);
@@ -88,10 +88,10 @@ class FlakyStore final : public ObjectStore {
   void multipart_part(PartRequest request, CallOptions options, Done<Part> done) override;
   void multipart_finish(FinishRequest request, CallOptions options, Done<PutReply> done) override;
   void multipart_abort(UploadId upload, CallOptions options, Done<void> done) override;
-  [[nodiscard]] Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override;
-  [[nodiscard]] StoreTraits traits() const override { return inner_.traits(); }
 
  private:
+  [[nodiscard]] ObjectStore& below() const override { return below_; }
+
   struct Armed {
     Fault fault;
     int seen = 0;
@@ -115,7 +115,7 @@ class FlakyStore final : public ObjectStore {
   HeldPtr take(std::uint64_t id);  // null: somebody else took it
   std::list<HeldPtr> take_all();
 
-  ObjectStore& inner_;
+  ObjectStore& below_;
 
   mutable Mutex mutex_;
   mutable CondVar changed_;

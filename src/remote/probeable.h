@@ -1,5 +1,5 @@
-// OpenedStore: what open_store really returns: a store with all its layers, that can be probed and can
-// adopt what a probe found. Inner to this room; probe_store and adopt_traits look for it.
+// Probeable: a store that can find out what its server honours, and adopt what was found. Inner to this
+// room; probe_store and adopt_traits look for it in what open_store returned.
 #pragma once
 
 #include "base/clock.h"
@@ -7,8 +7,10 @@
 
 namespace cd {
 
-class OpenedStore : public ObjectStore {
+class Probeable {
  public:
+  virtual ~Probeable() = default;
+
   // Blocking; see probe_store.
   [[nodiscard]] virtual Result<StoreTraits> probe(Millis deadline) = 0;
   virtual void adopt(const StoreTraits& traits) = 0;
