@@ -31,6 +31,7 @@ done
 # What a sanitizer finds in a daemon in the background would be seen by nobody: finish reads these files.
 export ASAN_OPTIONS="log_path=$WORK/sanitizer:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="log_path=$WORK/sanitizer:print_stacktrace=1:${UBSAN_OPTIONS:-}"
+export TSAN_OPTIONS="log_path=$WORK/sanitizer:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
 PASSED=0 FAILED=0
 SUITE=$(basename "$(dirname "$0")")/$(basename "$0" _test.sh)
 
