@@ -12,7 +12,8 @@ constexpr const char* kReportTag = "/report";
 }  // namespace
 
 void ConductorCore::log_head(Drop& drop) {
-  if (drop.log->append_head(drop.batch->head)) return;
+  crash_point("batch.before_state");
+  if (drop.log->append_head(drop.batch->head)) return crash_point("batch.after_state");
   // The disk is full or broken. The state in memory stays right; after a crash the one before holds and is
   // worked out anew. Nothing new is filed for a while.
   filing_pause_ns_ = clock_.steady_ns() + 5'000 * kMillisecond;

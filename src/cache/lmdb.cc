@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/crash_point.h"
 
 namespace cd {
 namespace {
@@ -194,9 +195,11 @@ Result<bool> Lmdb::try_write(const std::function<Status(WriteTxn&)>& change) {
     if (txn.map_full_) return false;
     return fail(status.error());
   }
+  crash_point("cache.before_commit");
   rc = mdb_txn_commit(raw);  // frees the transaction, whatever it says
   if (rc == MDB_MAP_FULL) return false;
   if (rc != 0) return fail(error_of(rc, "commit"));
+  crash_point("cache.after_commit");
   return true;
 }
 

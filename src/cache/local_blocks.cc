@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crash_point.h"
+
 namespace cd {
 namespace {
 
@@ -132,6 +134,7 @@ void LocalBlocks::keep(const BlockKey& key, std::string_view bytes, bool small) 
     evict_to(held - std::min<std::uint64_t>(held, 4 * bytes.size()));
     status = store_.write(key, bytes);
   }
+  crash_point("cache.after_block");
   if (status) {
     status = index_.put(key, BlockEntry::of(bytes, small), bytes);
     if (!status && !small) store_.remove(key);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/crash_point.h"
 #include "journal/staging_area.h"
 
 namespace cd {
@@ -113,6 +114,7 @@ Status StagedFileOnDisk::write_locked(std::uint64_t offset, std::string_view dat
   for (const Range& r : bytes_->ours.outside(range)) fresh += r.length;
   CD_TRY_VOID(bytes_->area.reserve(fresh));
   Status written = file_->write(offset, data);
+  crash_point("staging.after_write");
   if (written) written = own(range);
   // A torn write may have lengthened the local file, and its size is what recovery believes.
   if (!written) {
@@ -121,6 +123,7 @@ Status StagedFileOnDisk::write_locked(std::uint64_t offset, std::string_view dat
     return written;
   }
   changed();
+  crash_point("staging.after_range");
   return {};
 }
 
@@ -139,6 +142,7 @@ Result<std::uint64_t> StagedFileOnDisk::append(std::string_view data) {
 Status StagedFileOnDisk::truncate(std::uint64_t size) {
   Exclusive lock(bytes_->mutex);
   CD_TRY_VOID(file_->truncate(size));
+  crash_point("staging.after_truncate");
   // The size is there before the limit is logged: recovery takes the smaller of the two as the limit.
   if (size < limit_of(bytes_->base)) {
     {

@@ -448,6 +448,7 @@ TEST_F(BlockCacheTest, WhatIsInsertedIsReadWithoutARequest) {
   const std::string bytes = noise(3 * kBlock + 9);
   const RemoteVersion v = put("a", bytes);
   cache_->insert(v, 0, std::string_view(bytes).substr(0, kBlock + 5));
+  wait_kept_bytes(v, kBlock);
   EXPECT_EQ(cache_->cached_bytes(v), kBlock);
   cache_->insert(v, kBlock - 3, std::string_view(bytes).substr(kBlock - 3));
   EXPECT_EQ(read_local(v, 0, bytes.size()), bytes);

@@ -1,20 +1,13 @@
 #!/usr/bin/env bash
 # What was acknowledged survives kill -9 of the daemon: at random moments, and at every named crash point of the journal.
 source "$(dirname "$0")/../support/suite.sh" "$@"
+source "$SUPPORT/kill_cases.sh"
 
 BUCKET=$WORK/bucket DRIVE=$WORK/drive URL=file://$WORK/bucket
 mkdir "$BUCKET"
 LOG=$WORK/acknowledged SEED=${SEED:-$RANDOM}
 echo "seed $SEED"
-
-workload() { python3 "$SUPPORT/ack_workload.py" "$1" "$DRIVE" "$LOG" "$SEED" "${@:2}"; }
-
-bucket_equals_drive() {
-  drained "$DRIVE" 120
-  rm -rf "$WORK/fetched"
-  cp -r "$BUCKET" "$WORK/fetched"
-  python3 "$SUPPORT/same_tree.py" "$WORK/fetched" "$DRIVE" --ignore .cratedrive .cratedrive-tmp inbox
-}
+fetch_bucket() { cp -r "$BUCKET" "$1"; }
 
 a_closed_file_survives_a_kill_at_once() {
   local round i
@@ -37,32 +30,11 @@ a_closed_file_survives_a_kill_at_once() {
   same "" "$(find "$BUCKET" -type f)" "files left in the bucket"
 }
 
-random_kills_under_load_lose_nothing_acknowledged() {
-  local round pending=0 rounds=10 worker before
-  for round in $(seq $rounds); do
-    mount_drive "$URL" "$DRIVE" > /dev/null
-    workload verify
-    before=$(stat -c %s "$LOG" 2>/dev/null || echo 0)
-    workload run 100000 > "$WORK/worker.log" 2>&1 &
-    worker=$!
-    sleep "0.$((RANDOM % 800 + 100))"
-    kill_drive "$DRIVE"
-    wait $worker || true
-    if [ "$(stat -c %s "$LOG")" -gt "$before" ]; then pending=$((pending + 1)); fi
-  done
-  mount_drive "$URL" "$DRIVE" > /dev/null
-  workload verify
-  echo "        $(stat -c %s "$LOG") acknowledged operations, $pending of $rounds kills under load" >> "$WORK/notes"
-  test $pending -ge 8
-  bucket_equals_drive
-  unmount_drive "$DRIVE"
-}
-
-a_cold_cache_and_no_journal_show_the_same_tree() {
-  rm -rf "$XDG_CACHE_HOME/cratedrive" "$XDG_STATE_HOME/cratedrive"
-  mount_drive "$URL" "$DRIVE" > /dev/null
-  workload verify
-  unmount_drive "$DRIVE"
+random_kills_under_load_lose_nothing_acknowledged() { # KILLS
+  local round
+  for round in $(seq "$1"); do a_kill_under_load; done
+  echo "        $(acknowledged) acknowledged operations, $1 kills with something pending" >> "$WORK/notes"
+  all_is_there_after_the_kills
 }
 
 death_at_a_crash_point_loses_nothing_acknowledged() { # NAME
@@ -85,9 +57,8 @@ death_at_a_crash_point_loses_nothing_acknowledged() { # NAME
 }
 drained_or_dead() { ! daemon_of "$DRIVE" > /dev/null || nothing_pending "$DRIVE"; }
 
-
 case_ok a_closed_file_survives_a_kill_at_once
-case_ok random_kills_under_load_lose_nothing_acknowledged
+case_ok random_kills_under_load_lose_nothing_acknowledged 20
 case_ok a_cold_cache_and_no_journal_show_the_same_tree
 points=$(grep -rhoE 'crash_point\("[^"]+"\)' "$ROOT/src/journal" | cut -d'"' -f2 | sort -u)
 for point in $points; do case_ok death_at_a_crash_point_loses_nothing_acknowledged "$point"; done

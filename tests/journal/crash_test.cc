@@ -38,9 +38,10 @@ Script script() {
   s.add([](World& w) { return w.mkdir("kits"); }, [](Tree& t) { t["kits/"] = ""; });
   s.add([](World& w) { return w.write("kits/kick", "boom"); }, [](Tree& t) { t["kits/kick"] = "boom"; }, "kits/kick");
   s.add([=](World& w) { return w.write("long", large); }, [=](Tree& t) { t["long"] = large; }, "long");
+  s.add([](World& w) { return w.truncate("long", 90'000); }, [](Tree& t) { t["long"].resize(90'000); });
   s.add([](World& w) { return w.drain(); }, [](Tree&) {});
   s.add([](World& w) { return w.patch("kits/kick", 2, "XY"); }, [](Tree& t) { t["kits/kick"] = "boXY"; });
-  s.add([](World& w) { return w.rename("long", "kits/longer"); }, [=](Tree& t) { t.erase("long"), t["kits/longer"] = large; });
+  s.add([](World& w) { return w.rename("long", "kits/longer"); }, [](Tree& t) { t["kits/longer"] = t["long"], t.erase("long"); });
   s.add([](World& w) { return w.drain(); }, [](Tree&) {});
   s.add([](World& w) { return w.write("a", "was a"); }, [](Tree& t) { t["a"] = "was a"; }, "a");
   s.add([](World& w) { return w.write("b", "was b"); }, [](Tree& t) { t["b"] = "was b"; }, "b");
@@ -150,10 +151,11 @@ TEST_P(CrashTest, NothingAcknowledgedIsMissingAfterwards) {
 std::vector<std::string> points() {
   std::vector<std::string> out;
   for (const char* name : {"journal.after_append", "journal.after_apply", "uploader.before_put", "uploader.after_put",
-                           "uploader.after_apply", "uploader.after_ack"}) {
+                           "uploader.after_apply", "uploader.after_ack", "staging.after_write",
+                           "staging.after_range", "cache.before_commit", "cache.after_commit"}) {
     for (const int pass : {1, 2, 4, 7}) out.push_back(name + std::string(":") + std::to_string(pass));
   }
-  for (const char* once : {"uploader.after_begin", "uploader.after_part", "uploader.before_finish",
+  for (const char* once : {"staging.after_truncate", "uploader.after_begin", "uploader.after_part", "uploader.before_finish",
                            "uploader.before_remove", "uploader.after_remove", "uploader.after_remove:3"})
     out.emplace_back(once);
   return out;

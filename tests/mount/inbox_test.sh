@@ -135,12 +135,15 @@ cancel_leaves_the_files_in_the_inbox_and_retry_takes_them_up() {
   local batch
   mkdir -p "$WORK/heavy"
   for i in $(seq 40); do head -c 400000 /dev/urandom > "$WORK/heavy/$i.bin"; done
+  echo pause > "$DRIVE/.cratedrive/control" # so that it cannot be done before it is cancelled
   cp -r "$WORK/heavy" "$DRIVE/inbox/heavy"
   within 20 batch_of heavy
   batch=$(batch_of heavy)
+  within 20 has_state "$batch" uploading
   echo cancel > "$batch/control"
-  within 5 has_state "$batch" cancelled
+  within 20 has_state "$batch" cancelled
   test -e "$DRIVE/inbox/heavy/40.bin"
+  echo resume > "$DRIVE/.cratedrive/control"
   echo retry > "$batch/control"
   within 60 test ! -e "$DRIVE/inbox/heavy/40.bin"
   within 60 python3 "$SUPPORT/same_tree.py" "$WORK/heavy" "$BUCKET/heavy"

@@ -6,6 +6,14 @@ KITS=/usr/share/hydrogen/data/drumkits
 
 known_batches() { ls "$DRIVE/.cratedrive/batches"; }
 
+batches_ended() { # NAME: every batch of that name
+  jq -e --arg name "$1" '[.batches[] | select(.name == $name)] | length > 0 and
+    all(.state == "done" or .state == "done-with-errors" or .state == "failed" or .state == "cancelled")' \
+    "$DRIVE/.cratedrive/status.json"
+}
+
+inbox_is_empty() { [ -z "$(find "$DRIVE/inbox" -mindepth 1 ! -name STATUS.txt -print -quit)" ]; }
+
 drop() { # FOLDER NAME [seconds]: copies it into the inbox and follows the batch to its end
   local known
   mapfile -t known < <(known_batches)
