@@ -30,8 +30,11 @@ void Filesystem::lookup(const Caller& caller, InodeId parent, std::string name, 
     return reply(fs.virtual_tree.lookup(parent, name));
   const auto known = fs.meta.lookup_raw(parent, name);
   if (!known) return reply(fail(known.error()));
-  // What was changed here and is not stored yet is true whatever the bucket says.
-  if (*known && ((*known)->pending || (*known)->local_only || (*known)->whiteout))
+  // What was changed here and is not stored yet is true whatever the bucket says. Only a file that is going says
+  // nothing of a folder of the same name that was not listed yet.
+  const bool may_hide_folder =
+      *known && (*known)->whiteout && !(*known)->is_directory() && fs.freshness(parent) == Freshness::unknown;
+  if (*known && ((*known)->pending || (*known)->local_only || (*known)->whiteout) && !may_hide_folder)
     return reply(fs.find(parent, name));
   // A missing listing proves nothing about names that are not there; a name that is there is.
   if (*known && fs.freshness(parent) == Freshness::unknown && !fs.health.reachable())

@@ -524,6 +524,18 @@ TEST(FilesystemTest, ALinkIsALinkAlsoWhenTheCacheIsLost) {
 
 // ---- room
 
+TEST(FilesystemTest, AFileThatIsGoingHidesNoFolderOfItsNameWhenTheCacheIsLost) {
+  DriveOptions options;
+  options.upload = false;
+  Drive drive(options);
+  drive.bucket.put_object("kits", "a file once");
+  ASSERT_TRUE(drive.stat("kits"));
+  ASSERT_TRUE(drive.unlink("kits"));
+  drive.bucket.put_object("kits/808.wav", "boom");
+  drive.restart(true);
+  EXPECT_EQ(drive.load("kits/808.wav").value(), "boom");
+}
+
 TEST(FilesystemTest, WhenNothingMovesAFullStagingAreaIsNoSpace) {
   DriveOptions options;
   options.upload = false;

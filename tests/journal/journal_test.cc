@@ -170,6 +170,37 @@ TEST_F(JournalTest, ASwapOfTwoStoredFilesKeepsBoth) {
   expect_bucket({{"a", "was b"}, {"b", "was a"}});
 }
 
+TEST_F(JournalTest, AFolderAndAFileThatChangePlacesTwiceAreThereWithoutTheCache) {
+  for (const bool drained : {false, true}) {
+    SCOPED_TRACE(drained);
+    const std::string top = drained ? "late" : "early";
+    ASSERT_TRUE(world.mkdir(top));
+    ASSERT_TRUE(world.mkdir(top + "/a"));
+    ASSERT_TRUE(world.write(top + "/a/s", "was s"));
+    ASSERT_TRUE(world.mkdir(top + "/Drums"));
+    ASSERT_TRUE(world.write(top + "/Drums/x", "boom"));
+    ASSERT_TRUE(world.mkdir(top + "/Drums/empty"));
+    ASSERT_TRUE(world.drain());
+    ASSERT_TRUE(world.rename(top + "/a/s", top + "/Drums", RenameMode::exchange));
+    if (drained) {
+      ASSERT_TRUE(world.drain());
+    } else {
+      world.journal->pause();
+    }
+    ASSERT_TRUE(world.rename(top + "/a", top + "/Drums", RenameMode::exchange));
+    const auto before = world.snapshot();
+    world.journal->pause();
+    world.reopen(true, false);
+    ASSERT_TRUE(world.load());
+    EXPECT_EQ(world.snapshot(), before);
+    world.journal->resume();
+    world.journal->start();
+    ASSERT_TRUE(world.drain());
+    EXPECT_EQ(world.snapshot(), before);
+    EXPECT_EQ(bucket_tree(store), before);
+  }
+}
+
 TEST_F(JournalTest, AFolderMovesWithEverythingBelowIt) {
   store.put_object("lib/x", "X");
   store.put_object("lib/deep/y", "Y");
