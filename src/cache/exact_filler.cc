@@ -5,9 +5,10 @@ namespace {
 
 constexpr std::uint64_t kTargetMax = 4096;  // PATH_MAX
 
-// Ours, or as good as it gets: the bucket has nothing to add.
+// Ours, or as good as it gets: the bucket has nothing to add. What waits to be copied has its attributes where its
+// bytes are.
 bool is_settled(const MetaRecord& r) {
-  return r.exact || r.pending || r.staged || r.local_only || r.is_directory() || !r.remote;
+  return r.exact || r.staged || r.local_only || r.is_directory() || !r.remote;
 }
 
 }  // namespace
@@ -41,7 +42,9 @@ void ExactFiller::ask_head(const MetaEntry& entry) {
 
 void ExactFiller::take_head(const MetaEntry& asked, Result<ObjectHead> head) {
   if (!head) {
-    if (head.error().code == Code::not_found) return remove(asked, head.error());
+    const bool gone = head.error().code == Code::not_found;
+    if (gone && asked.record.pending) return ask_again(asked);
+    if (gone) return remove(asked, head.error());
     return end(asked.record.ino, fail(std::move(head).error()));
   }
   MetaRecord probe;
@@ -49,6 +52,16 @@ void ExactFiller::take_head(const MetaEntry& asked, Result<ObjectHead> head) {
   if (probe.attr.type == NodeType::symlink && head->info.size <= kTargetMax)
     return ask_target(asked, std::move(*head));
   finish(asked, *head, "");
+}
+
+// What was to be copied may have been copied, and its source removed, while it was asked for.
+void ExactFiller::ask_again(const MetaEntry& asked) {
+  const InodeId ino = asked.record.ino;
+  auto now = meta_.entry(ino);
+  if (!now) return end(ino, fail(now.error()));
+  if (!*now) return end(ino, fail(Code::not_found, "the file is no longer in the tree"));
+  if (is_settled((*now)->record) || (*now)->record.remote == asked.record.remote) return end(ino, (*now)->record);
+  ask_head(**now);
 }
 
 void ExactFiller::ask_target(const MetaEntry& asked, ObjectHead head) {
@@ -94,6 +107,7 @@ Result<MetaRecord> ExactFiller::merge(const MetaEntry& asked, const ObjectHead& 
     // Somebody was quicker; what they wrote is newer than the answer.
     if (is_settled(record) || record.remote != asked.record.remote) return {};
     const bool same = record.remote->etag == head.info.etag && record.remote->size == head.info.size;
+    if (!same && record.pending) return {};  // the uploader sees to what others did with its source
     if (!same) {
       record.remote->etag = head.info.etag;
       record.remote->size = record.attr.size = head.info.size;
@@ -122,7 +136,8 @@ void ExactFiller::remove(const MetaEntry& asked, const Error& error) {
   const Status status = meta_.write([&](MetaStore::Writer& w) -> Status {
     before = {};
     CD_TRY(auto now, w.entry(asked.record.ino));
-    if (!now || now->record.whiteout || is_settled(now->record) || now->record.remote != asked.record.remote)
+    if (!now || now->record.whiteout || now->record.pending || is_settled(now->record) ||
+        now->record.remote != asked.record.remote)
       return {};
     before = *now;
     return w.erase(now->parent, now->name);

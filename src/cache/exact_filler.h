@@ -36,6 +36,7 @@ class ExactFiller {
 
   void ask_head(const MetaEntry& entry);
   void take_head(const MetaEntry& asked, Result<ObjectHead> head);
+  void ask_again(const MetaEntry& asked);
   void ask_target(const MetaEntry& asked, ObjectHead head);
   void finish(const MetaEntry& asked, const ObjectHead& head, std::string target);
   void remove(const MetaEntry& asked, const Error& error);

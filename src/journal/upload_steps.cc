@@ -22,6 +22,15 @@ std::string type_of(const Intent& intent, const std::string& slot) {
   return intent.attr.type == NodeType::symlink ? "application/octet-stream" : content_type_of(slot);
 }
 
+// Of a symlink that was moved before anybody had looked at it.
+std::string target_in(const StagedFile& body) {
+  constexpr std::size_t kPathMax = 4'096;
+  std::string bytes(std::min<std::uint64_t>(body.size(), kPathMax), '\0');
+  const auto got = body.read(0, bytes.data(), bytes.size());
+  bytes.resize(got.value_or(0));
+  return symlink_target(bytes);
+}
+
 }  // namespace
 
 // ---- put
@@ -71,21 +80,27 @@ void Uploader::put_marker(const FlightPtr& flight) { send_body(flight, share("")
 // ---- copy
 
 void Uploader::copy(const FlightPtr& flight) {
-  if (flight->intent.exact) return send_copy(flight);
-  // LIST alone told of it: its own metadata has to be known before it is replaced.
-  store_.head(flight->intent.source->key, call_options(flight, 0), answer_to<ObjectHead>([this, flight](const auto& head) {
-    learn_source(flight, head);
-  }));
+  know_source(flight, [this, flight] { send_copy(flight); });
 }
 
-void Uploader::learn_source(const FlightPtr& flight, Result<ObjectHead> head) {
-  if (!head && head.error().code == Code::not_found) return materialise(flight);
-  if (!head) return failed(flight, head.error());
-  if (head->info.etag != flight->intent.source->etag) return materialise(flight);
+// LIST alone may have told of it: its own metadata has to be known before it is replaced.
+void Uploader::know_source(const FlightPtr& flight, std::function<void()> then) {
+  if (flight->intent.exact || flight->intent.kind != IntentKind::copy) return then();
+  store_.head(flight->intent.source->key, call_options(flight, 0),
+              answer_to<ObjectHead>([this, flight, then = std::move(then)](const Result<ObjectHead>& head) {
+                const bool not_there = !head && head.error().code == Code::not_found;
+                if (!head && !not_there) return failed(flight, head.error());
+                if (not_there || head->info.etag != flight->intent.source->etag) return materialise(flight);
+                learn_source(flight, *head);
+                then();
+              }));
+}
+
+void Uploader::learn_source(const FlightPtr& flight, const ObjectHead& head) {
   Intent& intent = flight->intent;
   MetaRecord known = record_of(intent, {});
-  apply_metadata(*head, known);
-  if (intent.content_type.empty()) intent.content_type = head->content_type;
+  apply_metadata(head, known);
+  if (intent.content_type.empty()) intent.content_type = head.content_type;
   intent.target = known.target;
   known.metadata.insert(intent.metadata.begin(), intent.metadata.end());
   for (const auto& [name, value] : intent.xattrs) known.xattrs[name] = value;
@@ -97,11 +112,8 @@ void Uploader::learn_source(const FlightPtr& flight, Result<ObjectHead> head) {
     intent.attr.size = size;
   }
   intent.exact = true;
-  {
-    Ledger::Turn turn(ledger_);
-    if (Intent* now = ledger_.table.edit(flight->slot)) add_attempt(*now, fingerprint(intent));
-  }
-  send_copy(flight);
+  Ledger::Turn turn(ledger_);
+  if (Intent* now = ledger_.table.edit(flight->slot)) add_attempt(*now, fingerprint(intent));
 }
 
 void Uploader::send_copy(const FlightPtr& flight) {
@@ -194,7 +206,13 @@ void Uploader::materialised(const FlightPtr& flight) {
   intent.staged = fresh;
   intent.source.reset();
   intent.base.reset();
-  intent.attr.size = flight->materialised->size();
+  if (flight->intent.exact && !intent.exact) describe(intent, record_of(flight->intent, {}));  // as its source is
+  if (intent.attr.type != NodeType::symlink) {
+    intent.attr.size = flight->materialised->size();
+  } else if (intent.target.empty()) {
+    intent.target = target_in(*flight->materialised);
+    intent.attr.size = intent.target.size();
+  }
   change.slots[flight->slot] = std::move(intent);
   change.at_once = true;
   if (Status done = ledger_.commit(change); !done) {

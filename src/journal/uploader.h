@@ -108,7 +108,8 @@ class Uploader {
   void put_marker(const FlightPtr& flight);
   void copy(const FlightPtr& flight);
   void send_copy(const FlightPtr& flight);
-  void learn_source(const FlightPtr& flight, Result<ObjectHead> head);
+  void know_source(const FlightPtr& flight, std::function<void()> then);
+  void learn_source(const FlightPtr& flight, const ObjectHead& head);
   void remove(const FlightPtr& flight);
   void materialise(const FlightPtr& flight);
   void materialise_next(const FlightPtr& flight, std::uint64_t offset);
