@@ -80,18 +80,18 @@ void Uploader::put_marker(const FlightPtr& flight) { send_body(flight, share("")
 // ---- copy
 
 void Uploader::copy(const FlightPtr& flight) {
-  know_source(flight, [this, flight] { send_copy(flight); });
+  know_source(flight, [this, flight] { flight->intent.exact ? send_copy(flight) : fetch_source(flight); });
 }
 
-// LIST alone may have told of it: its own metadata has to be known before it is replaced.
+// LIST alone may have told of it: its own metadata has to be known before it is replaced. What is no longer there
+// stays unknown.
 void Uploader::know_source(const FlightPtr& flight, std::function<void()> then) {
   if (flight->intent.exact || flight->intent.kind != IntentKind::copy) return then();
   store_.head(flight->intent.source->key, call_options(flight, 0),
               answer_to<ObjectHead>([this, flight, then = std::move(then)](const Result<ObjectHead>& head) {
                 const bool not_there = !head && head.error().code == Code::not_found;
                 if (!head && !not_there) return failed(flight, head.error());
-                if (not_there || head->info.etag != flight->intent.source->etag) return materialise(flight);
-                learn_source(flight, *head);
+                if (!not_there && head->info.etag == flight->intent.source->etag) learn_source(flight, *head);
                 then();
               }));
 }
@@ -146,6 +146,10 @@ void Uploader::remove(const FlightPtr& flight) {
 // ---- materialise: the source's bytes become a staged file, and the copy a put
 
 void Uploader::materialise(const FlightPtr& flight) {
+  know_source(flight, [this, flight] { fetch_source(flight); });
+}
+
+void Uploader::fetch_source(const FlightPtr& flight) {
   const Intent& intent = flight->intent;
   if (intent.kind == IntentKind::put) {
     // Reads through to its base: fetch what shows through of it.

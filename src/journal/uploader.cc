@@ -191,7 +191,7 @@ bool Uploader::yields(const std::string& slot, const Intent& intent) {
 }
 
 void Uploader::take_off(const FlightPtr& flight, bool ring) {
-  if (ring) return know_source(flight, [this, flight] { materialise(flight); });
+  if (ring) return materialise(flight);
   switch (flight->intent.kind) {
     case IntentKind::put: return put(flight);
     case IntentKind::copy: return copy(flight);

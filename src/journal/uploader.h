@@ -112,6 +112,7 @@ class Uploader {
   void learn_source(const FlightPtr& flight, const ObjectHead& head);
   void remove(const FlightPtr& flight);
   void materialise(const FlightPtr& flight);
+  void fetch_source(const FlightPtr& flight);
   void materialise_next(const FlightPtr& flight, std::uint64_t offset);
   void materialised(const FlightPtr& flight);
 

