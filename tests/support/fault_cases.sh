@@ -26,3 +26,7 @@ health_says() { jq -e --arg s "$1" --arg t "$2" \
   "$DRIVE/.cratedrive/health.json"; }                             # SUBJECT WORDS: and names a cure if it is bad
 events_say() { tail -n +"$((${EVENTS_SEEN:-0} + 1))" "$DRIVE/.cratedrive/events.jsonl" | grep -q -- "$1"; } # since forget_events
 forget_events() { EVENTS_SEEN=$(wc -l < "$DRIVE/.cratedrive/events.jsonl"); }
+
+drained() { # DIR [seconds]: as the suite's, and says what is not
+  within "${2:-60}" nothing_pending "$1" || { cat "$1/.cratedrive/uploads" "$1/.cratedrive/health"; return 1; }
+}
