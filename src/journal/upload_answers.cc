@@ -212,6 +212,8 @@ void Uploader::failed(const FlightPtr& flight, const Error& error) {
   effort.failed = error;
   failures_.add();
   ledger_.queue.set_failed(flight->slot);
+  // What it was to read is gone; who wants to write there must not wait for it.
+  if (error.code == Code::stale) ledger_.queue.stop_reading(flight->slot);
   const Intent& intent = ledger_.table.find(flight->slot)->intent;
   if (intent.kind == IntentKind::put) {
     UploadOutcome outcome;
