@@ -190,8 +190,10 @@ Result<DriveFiles::Kept> DriveFiles::kept(const std::string& path, const Place& 
     const auto found = kept_.find(path);
     if (found != kept_.end()) {
       const Kept& k = found->second;
-      const bool same_library = place.file->name.starts_with("catalog.") && k.tree_sequence == sequence;
-      if (same_library || now - k.steady_ns <= age_max_ns) return k;
+      const bool same_tree = k.tree_sequence == sequence;
+      // Whoever has just changed something and looks must see it; only what is dear to render may lag behind.
+      const bool young = now - k.steady_ns <= age_max_ns && (same_tree || place.file->weight == Weight::heavy);
+      if (young || (same_tree && place.file->name.starts_with("catalog."))) return k;
     }
   }
   CD_TRY(std::string text, place.file->render(place.batch));

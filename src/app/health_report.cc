@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "app/wrapped_text.h"
 #include "base/text.h"
 
 namespace cd {
@@ -126,31 +127,6 @@ void tree_items(Items& items, const TreeCache::Stats& t) {
   }
 }
 
-// Words of a paragraph on lines of at most `width` columns; a word that is longer is cut.
-void wrap(std::string& out, std::string_view label, std::string_view text) {
-  std::string line = fmt::format("{:<{}}", label, kIndent);
-  std::size_t used = kIndent;
-  while (!text.empty()) {
-    const std::size_t space = std::min(text.find(' '), text.size());
-    const std::string word = shorten(text.substr(0, space), kWidth - kIndent);
-    const std::size_t columns = static_cast<std::size_t>(
-        std::ranges::count_if(word, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-    if (used > kIndent && used + 1 + columns > kWidth) {
-      out += line + "\n";
-      line = std::string(kIndent, ' ');
-      used = kIndent;
-    }
-    if (used > kIndent) {
-      line += ' ';
-      ++used;
-    }
-    line += word;
-    used += columns;
-    text.remove_prefix(std::min(text.size(), space + 1));
-  }
-  out += line + "\n";
-}
-
 }  // namespace
 
 std::string_view name_of(HealthLevel level) {
@@ -212,8 +188,8 @@ std::string render_health(const std::vector<HealthItem>& items) {
   std::string out;
   for (const HealthItem& item : items) {
     const std::string mark = item.level == HealthLevel::ok ? "" : fmt::format("{}: ", name_of(item.level));
-    wrap(out, item.subject, mark + item.text);
-    if (!item.cure.empty()) wrap(out, "", "-> " + item.cure);
+    append_wrapped(out, item.subject, {kIndent, kWidth}, mark + item.text);
+    if (!item.cure.empty()) append_wrapped(out, "", {kIndent, kWidth}, "-> " + item.cure);
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/wrapped_text.h"
 #include "base/text.h"
 
 namespace cd {
@@ -219,7 +220,7 @@ std::string render_uploads(const std::vector<UploadView>& uploads, const UploadT
     }
     line(out, fmt::format("{:<11} {:<6} {:>20}   {}{}", u.state, u.verb, amount_of(u), ago(u.since_wall_ns, now_ns), tries));
     line(out, "    " + clean(u.path, 76));
-    if (!u.last_error.empty()) line(out, "    " + clean(u.last_error, 76));
+    if (!u.last_error.empty()) append_wrapped(out, "", {4, kColumns}, printable(u.last_error));
   }
   if (totals.pending_uploads > uploads.size()) {
     out += fmt::format("and {} more\n", human_count(totals.pending_uploads - uploads.size()));

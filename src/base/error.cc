@@ -14,6 +14,7 @@ std::string_view name_of(Code code) {
     case Code::not_empty: return "not_empty";
     case Code::name_too_long: return "name_too_long";
     case Code::permission: return "permission";
+    case Code::credentials: return "credentials";
     case Code::invalid: return "invalid";
     case Code::no_space: return "no_space";
     case Code::too_large: return "too_large";
@@ -33,7 +34,7 @@ std::string_view name_of(Code code) {
 
 bool is_transient(Code code) {
   return code == Code::timeout || code == Code::unreachable || code == Code::throttled ||
-         code == Code::busy || code == Code::io;
+         code == Code::busy || code == Code::io || code == Code::credentials;
 }
 
 namespace {

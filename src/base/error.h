@@ -20,6 +20,7 @@ enum class Code : std::uint8_t {
   not_empty,
   name_too_long,
   permission,           // refused by the store or the tree
+  credentials,          // the store does not accept who we are: keys wrong or expired, or a wrong clock
   invalid,              // a bad argument, name or configuration
   no_space,             // disk or staging area full
   too_large,

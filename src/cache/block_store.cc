@@ -1,8 +1,14 @@
 #include "cache/block_store.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace cd {
+namespace {
+
+constexpr std::uint64_t kLeftFree = 128u << 20;
+
+}  // namespace
 
 std::string BlockStore::folder_of(const BlockKey& key) const { return directory_ + "/" + key.id.hex().substr(0, 2); }
 
@@ -35,6 +41,12 @@ Status BlockStore::write(const BlockKey& key, std::string_view bytes) {
   file.reset();
   if (!status) remove(key);
   return status;
+}
+
+bool BlockStore::has_room(std::uint64_t bytes) const {
+  const auto space = disk_.space(directory_);
+  if (!space || space->total_bytes == 0) return true;  // a write will tell
+  return space->free_bytes >= bytes + std::min(kLeftFree, space->total_bytes / 4);
 }
 
 Result<std::unique_ptr<DiskFile>> BlockStore::open(const BlockKey& key) {

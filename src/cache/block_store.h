@@ -20,6 +20,8 @@ class BlockStore {
   [[nodiscard]] Status write(const BlockKey& key, std::string_view bytes);
   [[nodiscard]] Result<std::unique_ptr<DiskFile>> open(const BlockKey& key);
   void remove(const BlockKey& key);  // best effort
+  // False: with so many more bytes the disk would be as good as full. Some room is left for the tree beside us.
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   // Removes every file that is no block, or that `wanted` refuses.
   void sweep(const std::function<bool(const BlockKey&)>& wanted);
   [[nodiscard]] std::string path_of(const BlockKey& key) const;

@@ -11,8 +11,9 @@ namespace cd {
 
 MergeAction decide_merge(const MetaRecord* current, const ObjectInfo& listed, std::uint64_t begun_sequence) {
   if (current == nullptr) return MergeAction::create;
-  if (current->pending || current->whiteout || current->local_only || current->staged) return MergeAction::leave;
+  if (current->pending || current->local_only || current->staged) return MergeAction::leave;
   if (current->changed > begun_sequence) return MergeAction::leave;
+  if (current->whiteout) return MergeAction::replace;
   const bool same = current->remote && current->remote->etag == listed.etag && current->remote->size == listed.size;
   return same ? MergeAction::keep : MergeAction::replace;
 }
@@ -153,7 +154,8 @@ Result<InodeId> ListMerge::enter_folder(Writer& w, InodeId parent, std::string_v
     CD_TRY_VOID(w.move(parent, place.name, parent, *twin));
     return make_folder(w, place, marker);
   }
-  if (current->whiteout || current->local_only) return InodeId{};
+  if (current->local_only) return InodeId{};
+  if (current->whiteout) return revive_folder(w, place, *current, marker);
   if (current->is_directory()) {
     if (!current->pending) CD_TRY_VOID(see_folder(w, place, *current, marker));
     return current->ino;
@@ -176,6 +178,35 @@ Result<InodeId> ListMerge::make_folder(Writer& w, const Place& place, Marker mar
   CD_TRY_VOID(w.put(place.parent, place.name, std::move(folder)));
   note_new(place);
   return ino;
+}
+
+// A folder that was removed here is shown again: somebody else made it anew, if all of our removal had reached the bucket
+// before the LIST began.
+Result<InodeId> ListMerge::revive_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker) {
+  if (folder.pending || folder.changed > scope_.begun_sequence || still_going_.contains(folder.ino)) return InodeId{};
+  bool going = false;
+  CD_TRY_VOID(find_going(w, folder.ino, going));
+  if (going) return still_going_.insert(folder.ino), InodeId{};
+  folder.whiteout = false;
+  folder.marker = marker == Marker::present;
+  const InodeId ino = folder.ino;
+  CD_TRY_VOID(w.put(place.parent, place.name, std::move(folder)));
+  CD_TRY_VOID(w.set_folder_state(ino, {}));
+  note_new(place);
+  return ino;
+}
+
+Status ListMerge::find_going(Writer& w, InodeId folder, bool& going) {
+  std::vector<InodeId> folders;
+  CD_TRY_VOID(w.list(folder, [&](std::string_view, const MetaRecord& record) {
+    going = record.pending || record.changed > scope_.begun_sequence;
+    if (record.is_directory()) folders.push_back(record.ino);
+    return !going;
+  }, true));
+  for (const InodeId ino : folders) {
+    if (!going) CD_TRY_VOID(find_going(w, ino, going));
+  }
+  return {};
 }
 
 Status ListMerge::see_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker) {

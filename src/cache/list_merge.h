@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,7 +21,7 @@ namespace cd {
 
 // ---- the decision; pure.
 enum class MergeAction : std::uint8_t {
-  leave,    // ours: pending, whiteout, local, staged, or changed after the LIST began
+  leave,    // ours: pending, local, staged, or changed (removed, too) after the LIST began
   keep,     // the same version: inode, exact attributes and cache id stay
   replace,  // another version: a new inode
   create,   // not known yet
@@ -80,6 +81,8 @@ class ListMerge {
   Status put_file(Writer& w, const Place& place, const std::optional<MetaRecord>& current, const ObjectInfo& object);
   Result<InodeId> enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker);
   Result<InodeId> make_folder(Writer& w, const Place& place, Marker marker);
+  Result<InodeId> revive_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker);
+  Status find_going(Writer& w, InodeId folder, bool& going);  // what a LIST could still show although it was removed
   Status see_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker);
   Status make_way(Writer& w, const Place& place, std::string_view part, const MetaRecord& file);
   [[nodiscard]] bool is_reserved(InodeId parent, std::string_view part) const;
@@ -96,6 +99,7 @@ class ListMerge {
   MetaStore& meta_;
   const TreeCacheOptions& options_;
   const Scope scope_;
+  std::set<InodeId> still_going_;
   bool seen_any_ = false;
   bool seen_marker_ = false;
   std::optional<std::pair<InodeId, bool>> complete_before_;  // the folder asked about last, and the answer

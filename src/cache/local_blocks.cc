@@ -127,12 +127,16 @@ void LocalBlocks::drop_all() {
 void LocalBlocks::keep(const BlockKey& key, std::string_view bytes, bool small) {
   if (has(key, static_cast<std::uint32_t>(bytes.size()))) return;
   if (bytes.size() > bytes_max_ || !evict_to(bytes_max_ - bytes.size())) return;
-  Status status = small ? Status{} : store_.write(key, bytes);
+  const auto write = [&]() -> Status {
+    if (!store_.has_room(bytes.size())) return fail(Code::no_space, "the disk of the cache is full");
+    return small ? Status{} : store_.write(key, bytes);
+  };
+  Status status = write();
   if (!status && status.error().code == Code::no_space) {
     const std::uint64_t held = index_.bytes();
     // The disk is fuller than our limit knows: give back some of what we hold, and try once more.
     evict_to(held - std::min<std::uint64_t>(held, 4 * bytes.size()));
-    status = store_.write(key, bytes);
+    status = write();
   }
   crash_point("cache.after_block");
   if (status) {

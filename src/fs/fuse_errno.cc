@@ -13,7 +13,8 @@ int errno_of(Code code, Operation operation) {
     case Code::is_directory: return EISDIR;
     case Code::not_empty: return ENOTEMPTY;
     case Code::name_too_long: return ENAMETOOLONG;
-    case Code::permission: return EACCES;
+    case Code::permission:
+    case Code::credentials: return EACCES;
     case Code::invalid: return EINVAL;
     case Code::no_space: return ENOSPC;
     case Code::too_large:

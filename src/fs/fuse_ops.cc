@@ -16,6 +16,9 @@ namespace {
 constexpr std::size_t kEntryBytesMin = 24 + 8;        // of a name of up to 8 bytes in a page of readdir
 constexpr std::size_t kPlusEntryBytesMin = 152 + 8;
 constexpr unsigned kWriteMax = 1u << 20;
+// Reads that the kernel has with us at one time. It queues the rest on its side, those of cached files too, so it must be
+// more than can ever hang; its own default, 12, lets 12 stalled reads freeze the drive.
+constexpr unsigned kReadsUnderWay = 60'000;
 
 Filesystem& fs_of(fuse_req_t request) { return *static_cast<FuseMount*>(fuse_req_userdata(request))->fs; }
 
@@ -55,6 +58,7 @@ fuse_file_info info_of(const fuse_file_info& asked, const OpenedFile& file) {
 void init(void*, fuse_conn_info* connection) noexcept {
   connection->max_write = kWriteMax;
   connection->max_readahead = kWriteMax;
+  connection->max_background = kReadsUnderWay;
   const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                           FUSE_CAP_ATOMIC_O_TRUNC;
   // Readdirplus always: attributes cost us nothing, a lookup for each name costs a request each. No writeback

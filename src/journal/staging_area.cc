@@ -1,11 +1,33 @@
 #include "journal/staging_area.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
 
 namespace cd {
+
+namespace {
+
+// What of `range` is no hole of the local file: holes read as zeros without us, and take no room.
+void add_data(const DiskFile& file, Range range, RangeSet& out) {
+  if (file.fd() < 0) return out.add(range);
+  std::uint64_t at = range.offset;
+  while (at < range.end()) {
+    const off_t data = ::lseek(file.fd(), static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;  // nothing but a hole behind here
+    const off_t hole = data < 0 ? -1 : ::lseek(file.fd(), data, SEEK_HOLE);
+    if (hole < 0) return out.add({at, range.end() - at});  // a file system that does not know
+    const std::uint64_t first = std::min<std::uint64_t>(static_cast<std::uint64_t>(data), range.end());
+    const std::uint64_t end = std::min<std::uint64_t>(static_cast<std::uint64_t>(hole), range.end());
+    if (end > first) out.add({first, end - first});
+    at = end;
+  }
+}
+
+}  // namespace
 
 StagingArea::StagingArea(Disk& disk, const Clock& clock, std::string directory, std::uint64_t bytes_max)
     : disk_(disk), clock_(clock), directory_(std::move(directory)), bytes_max_(bytes_max) {}
@@ -122,12 +144,12 @@ Status StagingArea::restore(StagedId id, std::optional<StagedBase> base, const R
     base->limit = std::min(base->limit, bytes->size);
     bytes->ours = logged;
     bytes->ours.truncate(base->limit);
-    bytes->ours.add({base->limit, bytes->size - base->limit});
+    add_data(*file, {base->limit, bytes->size - base->limit}, bytes->ours);
     MutexLock lock(bytes->logged_mutex);
     bytes->logged = logged;
     bytes->logged_limit = base->limit;
   } else {
-    bytes->ours.add({0, bytes->size});
+    add_data(*file, {0, bytes->size}, bytes->ours);
   }
   bytes->base = std::move(base);
   charge(bytes->ours.total());

@@ -196,7 +196,7 @@ void Uploader::failed(const FlightPtr& flight, const Error& error) {
   Effort& effort = efforts_[flight->slot];
   effort.last_error = last_error_ = error.message;
   ++effort.rounds;
-  if (error.code != Code::unreachable) ++effort.tries;
+  if (error.code != Code::unreachable && error.code != Code::credentials) ++effort.tries;  // not this file's fault
   if (error.code == Code::throttled) {  // refused before it was looked at
     std::erase(ledger_.table.edit(flight->slot)->attempts, fingerprint(flight->intent));
   }
@@ -212,6 +212,8 @@ void Uploader::failed(const FlightPtr& flight, const Error& error) {
   effort.failed = error;
   failures_.add();
   ledger_.queue.set_failed(flight->slot);
+  // What it was to read is gone; who wants to write there must not wait for it.
+  if (error.code == Code::stale) ledger_.queue.stop_reading(flight->slot);
   const Intent& intent = ledger_.table.find(flight->slot)->intent;
   if (intent.kind == IntentKind::put) {
     UploadOutcome outcome;

@@ -100,8 +100,19 @@ void Uploader::multipart_part(const FlightPtr& flight, int number, Result<Shared
   request.body = *body;
   const std::uint64_t n = (*body)->size();
   store_.multipart_part(std::move(request), call_options(flight, n), answer_to<Part>([this, flight, number, n](const auto& part) {
+    if (!part && part.error().code == Code::not_found) {
+      flight->multipart.gone = true;
+      multipart_spoiled(flight);
+    }
     multipart_part_done(flight, number, n, part);
   }));
+}
+
+// The next try begins anew: the file changed, or the store has forgotten the upload (a lifecycle rule, somebody's
+// clean-up), and what was sent with it.
+void Uploader::multipart_spoiled(const FlightPtr& flight) {
+  Ledger::Turn turn(ledger_);
+  ledger_.table.spoil_upload(flight->multipart.upload.id);
 }
 
 void Uploader::multipart_part_done(const FlightPtr& flight, int number, std::uint64_t bytes, Result<Part> part) {
@@ -113,6 +124,7 @@ void Uploader::multipart_part_done(const FlightPtr& flight, int number, std::uin
   flight->memory -= held;
   if (!part) {
     if (!parts.error) parts.error = part.error();
+    if (parts.gone) parts.error = Error{Code::io, "the store does not know this multipart upload any more; it begins anew"};
     return multipart_more(flight);
   }
   crash_point("uploader.after_part");
@@ -133,10 +145,7 @@ void Uploader::multipart_finish(const FlightPtr& flight) {
   Multipart& parts = flight->multipart;
   parts.finishing = true;
   if (flight->file->generation() != flight->bytes_generation) {
-    {
-      Ledger::Turn turn(ledger_);
-      ledger_.table.spoil_upload(parts.upload.id);
-    }
+    multipart_spoiled(flight);
     return failed(flight, {Code::busy, "the file changed while it was sent"});
   }
   FinishRequest request;
@@ -147,7 +156,10 @@ void Uploader::multipart_finish(const FlightPtr& flight) {
                                : Condition::if_absent();
   crash_point("uploader.before_finish");
   store_.multipart_finish(std::move(request), call_options(flight, body_bytes(flight->intent)),
-                          answer_to<PutReply>([this, flight](const auto& r) { answered(flight, r); }));
+                          answer_to<PutReply>([this, flight](const auto& r) {
+                            if (!r && r.error().code == Code::not_found) multipart_spoiled(flight);
+                            answered(flight, r);
+                          }));
 }
 
 void Uploader::abort_stale() {

@@ -183,6 +183,16 @@ void UploadQueue::set_failed(const std::string& slot) {
   place(slot, entry);
 }
 
+void UploadQueue::stop_reading(const std::string& slot) {
+  const auto it = entries_.find(slot);
+  if (it == entries_.end()) return;
+  leave(slot, it->second);
+  const Goal before = it->second.goal;
+  it->second.goal.reads.clear();
+  place(slot, it->second);
+  remove_reader(slot, before);
+}
+
 bool UploadQueue::retry(const std::string& slot) {
   const auto it = entries_.find(slot);
   if (it == entries_.end() || !it->second.failed) return false;

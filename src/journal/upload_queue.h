@@ -46,6 +46,7 @@ class UploadQueue {
   void postpone(const std::string& slot, std::int64_t not_before_ns);
   void set_paused(const std::string& slot, bool paused);
   void set_failed(const std::string& slot);
+  void stop_reading(const std::string& slot);         // its source is lost: nobody waits for it any more
   bool retry(const std::string& slot);                // true: it had failed
   void hasten(const std::string& slot);               // may go at once
   void hasten_all();

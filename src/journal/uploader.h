@@ -47,6 +47,7 @@ class Uploader {
     int next_part = 1;
     int in_flight = 0;
     std::optional<Error> error;
+    bool gone = false;  // the store does not know it
     bool finishing = false;
   };
   struct Flight {
@@ -122,6 +123,7 @@ class Uploader {
   void multipart_more(const FlightPtr& flight);
   void multipart_part(const FlightPtr& flight, int number, Result<SharedBytes> body);
   void multipart_part_done(const FlightPtr& flight, int number, std::uint64_t bytes, Result<Part> part);
+  void multipart_spoiled(const FlightPtr& flight);
   void multipart_finish(const FlightPtr& flight);
   void abort_stale();
 

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/disk.h"
 #include "base/text.h"
@@ -20,6 +21,8 @@ namespace cd {
 namespace {
 
 constexpr std::int64_t kRefreshBeforeNs = 5LL * 60 * 1'000'000'000;
+constexpr Millis kRestRefused{2'000};
+constexpr Millis kRestExpired{30'000};
 constexpr std::size_t kProcessAnswerMax = 64u << 10;
 
 std::string trimmed(std::string_view text) {
@@ -159,7 +162,7 @@ Credentials::Credentials(Environment environment, CredentialRequest request, con
       clock_(clock),
       keys_(std::make_shared<const SigningKeys>(std::move(first.keys))),
       expires_wall_ns_(first.expires_wall_ns) {
-  if (expires_wall_ns_) thread_ = Thread("creds", [this](std::stop_token stop) { refresh(stop); });
+  thread_ = Thread("creds", [this](std::stop_token stop) { refresh(stop); });
 }
 
 std::shared_ptr<const SigningKeys> Credentials::keys() const {
@@ -167,23 +170,40 @@ std::shared_ptr<const SigningKeys> Credentials::keys() const {
   return keys_;
 }
 
+void Credentials::refused(const SigningKeys& keys) {
+  MutexLock lock(mutex_);
+  if (*keys_ != keys) return;  // newer ones are here already
+  refused_ = true;
+  changed_.notify_all();
+}
+
 void Credentials::refresh(std::stop_token stop) {
   const std::stop_callback wake(stop, [this] {
     MutexLock lock(mutex_);
-    stopped_.notify_all();
+    changed_.notify_all();
   });
   MutexLock lock(mutex_);
-  while (!stop.stop_requested() && expires_wall_ns_) {
-    // After a failed refresh: again in half a minute.
-    const std::int64_t wait_ns =
-        std::max<std::int64_t>(30'000'000'000, *expires_wall_ns_ - kRefreshBeforeNs - clock_.wall_ns());
-    const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait_ns);
-    while (!stop.stop_requested() && stopped_.wait_until(mutex_, until)) {
+  SteadyTime rest = SteadyTime::min();  // not before: a process that signs in may be slow and dear
+  while (!stop.stop_requested()) {
+    SteadyTime due = SteadyTime::max();
+    if (expires_wall_ns_) {
+      due = std::chrono::steady_clock::now() + std::chrono::nanoseconds(*expires_wall_ns_ - kRefreshBeforeNs - clock_.wall_ns());
     }
-    if (stop.stop_requested()) return;
+    if (refused_) due = SteadyTime::min();
+    due = std::max(due, rest);
+    if (due > std::chrono::steady_clock::now()) {
+      if (due == SteadyTime::max()) {
+        changed_.wait(mutex_);
+      } else {
+        (void)changed_.wait_until(mutex_, due);
+      }
+      continue;
+    }
+    const bool asked = std::exchange(refused_, false);
     lock.unlock();
     auto next = find_keys(environment_, request_);
     lock.lock();
+    rest = std::chrono::steady_clock::now() + (asked ? kRestRefused : kRestExpired);
     if (!next) continue;
     keys_ = std::make_shared<const SigningKeys>(std::move(next->keys));
     expires_wall_ns_ = next->expires_wall_ns;

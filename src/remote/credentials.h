@@ -3,7 +3,8 @@
 //      R2_SECRET_ACCESS_KEY first). An explicitly named profile goes before the environment.
 //   2. the profile in ~/.aws/credentials and ~/.aws/config (AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE)
 //   3. that profile's credential_process
-// Keys that expire are fetched again five minutes before they do, by a thread of their own (`creds`).
+// Keys that expire are fetched again five minutes before they do, and all are when the store refuses them (somebody
+// may have signed in again), by a thread of their own (`creds`).
 // No message ever holds a secret. Thread-safe.
 #pragma once
 
@@ -53,6 +54,8 @@ class Credentials {
   static Result<std::unique_ptr<Credentials>> open(Environment environment, CredentialRequest request,
                                                    const Clock& clock);
   [[nodiscard]] std::shared_ptr<const SigningKeys> keys() const;
+  // The store did not accept `keys`: they are looked up again soon, once for all who say so.
+  void refused(const SigningKeys& keys);
 
  private:
   Credentials(Environment environment, CredentialRequest request, const Clock& clock, ExpiringKeys first);
@@ -63,7 +66,8 @@ class Credentials {
   const Clock& clock_;
 
   mutable Mutex mutex_;
-  CondVar stopped_;
+  CondVar changed_;
+  bool refused_ CD_GUARDED_BY(mutex_) = false;
   std::shared_ptr<const SigningKeys> keys_ CD_GUARDED_BY(mutex_);
   std::optional<std::int64_t> expires_wall_ns_ CD_GUARDED_BY(mutex_);
 

@@ -19,6 +19,7 @@ bool is_an_answer(Code code) {
     case Code::throttled:
     case Code::io:
     case Code::permission:
+    case Code::credentials:
     case Code::corrupt: return false;
     default: return true;
   }

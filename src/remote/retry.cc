@@ -6,7 +6,9 @@ namespace cd {
 
 std::optional<Millis> next_delay(const RetryPolicy& policy, int tries, Code code, Millis left, double dice) {
   if (!is_transient(code)) return std::nullopt;
-  const int most = code == Code::unreachable ? policy.tries_max_unreachable : policy.tries_max;
+  const int most = code == Code::unreachable   ? policy.tries_max_unreachable
+                   : code == Code::credentials ? policy.tries_max_credentials
+                                               : policy.tries_max;
   if (tries >= most) return std::nullopt;
   const int doublings = std::clamp(tries - 1, 0, 16);
   const Millis ceiling = std::min(policy.longest, policy.first * (1 << doublings));

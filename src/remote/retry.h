@@ -13,6 +13,7 @@ namespace cd {
 struct RetryPolicy {
   int tries_max = 8;
   int tries_max_unreachable = 5;  // nobody there: tell the caller soon, who knows better how long to be patient
+  int tries_max_credentials = 3;  // time to read them anew; the same wrong ones do not get better
   Millis first{100};
   Millis longest{5'000};
 };

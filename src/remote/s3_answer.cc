@@ -87,12 +87,14 @@ Result<ObjectHead> read_head(const std::string& key, const HttpResponse& respons
   return head;
 }
 
+bool has_plain_etag(const HttpResponse& response) {
+  return response.header("x-amz-server-side-encryption").find("kms") == std::string::npos &&
+         response.header("x-amz-server-side-encryption-customer-algorithm").empty();
+}
+
 Status check_etag(const HttpResponse& response, const std::string& etag, const std::string& expected) {
-  // Encrypted with a key of KMS or of the customer, an ETag looks like an MD5 and is none.
-  const bool plain = response.header("x-amz-server-side-encryption").find("kms") == std::string::npos &&
-                     response.header("x-amz-server-side-encryption-customer-algorithm").empty();
   const std::string start = etag.substr(0, etag.find('-'));
-  if (!plain || expected.empty() || !looks_like_md5(start) || etag == expected) return {};
+  if (!has_plain_etag(response) || expected.empty() || !looks_like_md5(start) || etag == expected) return {};
   return fail(Code::corrupt, "the store's checksum of what it kept is not the one of what was sent");
 }
 

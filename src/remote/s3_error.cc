@@ -42,10 +42,10 @@ constexpr Known kKnown[] = {
     {"KeyTooLongError", Code::name_too_long, "a key may have 1,024 bytes"},
     {"QuotaExceeded", Code::no_space, ""},
     {"InsufficientStorage", Code::no_space, ""},
-    {"InvalidAccessKeyId", Code::permission, "the access key is not known there: check AWS_ACCESS_KEY_ID or the profile"},
-    {"SignatureDoesNotMatch", Code::permission, "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile"},
-    {"ExpiredToken", Code::permission, "the session has expired: sign in again"},
-    {"InvalidToken", Code::permission, "the session token is not valid: check AWS_SESSION_TOKEN"},
+    {"InvalidAccessKeyId", Code::credentials, "the access key is not known there: check AWS_ACCESS_KEY_ID or the profile"},
+    {"SignatureDoesNotMatch", Code::credentials, "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile"},
+    {"ExpiredToken", Code::credentials, "the session has expired: sign in again"},
+    {"InvalidToken", Code::credentials, "the session token is not valid: check AWS_SESSION_TOKEN"},
     {"AccessDenied", Code::permission, "these credentials may not do that: check the bucket's policy"},
     {"AllAccessDisabled", Code::permission, ""},
 };
@@ -59,7 +59,7 @@ Code code_of_status(int status) {
   switch (status) {
     case 304:
     case 412: return Code::precondition_failed;
-    case 401:
+    case 401: return Code::credentials;
     case 403: return Code::permission;
     case 404: return Code::not_found;
     case 408: return Code::io;
@@ -121,7 +121,7 @@ Error error_from_answer(const HttpResponse& response, const S3Place& place, std:
   if (document.code == "NoSuchBucket") {  // not "not_found": that would say that one object is not there
     return say(Code::invalid, fmt::format("the bucket {} does not exist there: create it or check its name", place.bucket));
   }
-  if (document.code == "RequestTimeTooSkewed") return say(Code::permission, skew_sentence(response, wall_ns));
+  if (document.code == "RequestTimeTooSkewed") return say(Code::credentials, skew_sentence(response, wall_ns));
   if (is_wrong_region(response, document)) {
     const std::string region = document.region.empty() ? response.header("x-amz-bucket-region") : document.region;
     if (!region.empty()) {

@@ -40,11 +40,15 @@ template <class T>
 void S3Store::call(S3Request request, const CallOptions& options, std::string what, Done<T> done,
                    std::function<Result<T>(HttpResponse)> read) {
   const S3Answers accepted = request.answers;
-  HttpRequest http = signed_request(place_, std::move(request), *parts_.credentials.keys(), parts_.clock.wall_ns());
+  const std::shared_ptr<const SigningKeys> keys = parts_.credentials.keys();
+  HttpRequest http = signed_request(place_, std::move(request), *keys, parts_.clock.wall_ns());
   HttpCall how{std::chrono::steady_clock::now() + options.deadline, options.cancel, options.priority};
-  auto take = [this, accepted, what = std::move(what), done = std::move(done), read = std::move(read)](Result<HttpResponse> got) {
+  auto take = [this, accepted, keys, what = std::move(what), done = std::move(done), read = std::move(read)](Result<HttpResponse> got) {
     if (!got) return done(fail(got.error().code, what + ": " + got.error().message));
-    if (const Status refused = check(*got, accepted, what); !refused) return done(fail(refused.error()));
+    if (const Status refused = check(*got, accepted, what); !refused) {
+      if (refused.error().code == Code::credentials) parts_.credentials.refused(*keys);
+      return done(fail(refused.error()));
+    }
     Result<T> answer = read(std::move(*got));
     if (!answer) answer.error().message = what + ": " + answer.error().message;
     done(std::move(answer));
@@ -72,6 +76,13 @@ Status S3Store::check(const HttpResponse& response, S3Answers accepted, const st
 }
 
 void S3Store::get(GetRequest request, CallOptions options, Done<GetReply> done) {
+  get_verified(request, options, "", std::move(done));
+}
+
+// A whole object is compared with its ETag where that should be its MD5. A server that makes other ETags gives the
+// same bytes twice; a damaged transfer does not: `doubted_md5` is what came the first time.
+void S3Store::get_verified(const GetRequest& request, const CallOptions& options, const std::string& doubted_md5,
+                           Done<GetReply> done) {
   if (request.length == 0) return get_past_end(request, options, std::move(done));
   S3Request call_of{.method = "GET", .key = full(request.key)};
   call_of.answer_bytes_max = std::min(request.length, body_bytes_max_);
@@ -85,14 +96,23 @@ void S3Store::get(GetRequest request, CallOptions options, Done<GetReply> done) 
   if (!request.if_match.empty()) call_of.headers.emplace_back("If-Match", "\"" + request.if_match + "\"");
   call_of.answers = S3Answers::success_or_past_end;
   const std::string what = named("get", request.key);
-  auto ready = [this, request, options, done](Result<GetReply> reply) {
+  auto odd_md5 = std::make_shared<std::string>();
+  auto ready = [this, request, options, odd_md5, doubted_md5, deadline = deadline_of(options), done](Result<GetReply> reply) {
     if (reply && !reply->body) return get_past_end(request, options, done);
+    if (!odd_md5->empty() && doubted_md5.empty()) return get_verified(request, rest_of(options, deadline), *odd_md5, done);
     done(std::move(reply));
   };
   call<GetReply>(std::move(call_of), options, what, std::move(ready),
-                 [request](HttpResponse response) -> Result<GetReply> {
+                 [request, odd_md5, doubted_md5](HttpResponse response) -> Result<GetReply> {
                    if (response.status == kRangeNotSatisfiable) return GetReply{};
-                   return read_get(request, std::move(response));
+                   const bool plain = has_plain_etag(response);
+                   CD_TRY(GetReply reply, read_get(request, std::move(response)));
+                   const ObjectInfo& info = reply.head.info;
+                   if (!plain || reply.body->size() != info.size || !looks_like_md5(info.etag)) return reply;
+                   std::string sum = md5_hex(*reply.body);
+                   if (sum == info.etag || sum == doubted_md5) return reply;
+                   *odd_md5 = std::move(sum);
+                   return fail(Code::io, "the bytes that came are not those of the object's checksum");
                  });
 }
 

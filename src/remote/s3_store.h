@@ -41,7 +41,7 @@ class TraitsCell {
 
 struct S3Parts {
   HttpTransport& transport;
-  const Credentials& credentials;
+  Credentials& credentials;
   Throttle& throttle;
   const Clock& clock;
   std::function<void(std::int64_t)> on_server_clock;  // wall ns of an answer's Date; may be empty
@@ -73,6 +73,8 @@ class S3Store final : public ObjectStore {
   Status check(const HttpResponse& response, S3Answers accepted, const std::string& what);
   [[nodiscard]] std::string full(const std::string& key) const { return place_.prefix + key; }
   [[nodiscard]] std::string if_match_value(const std::string& etag) const;
+  void get_verified(const GetRequest& request, const CallOptions& options, const std::string& doubted_md5,
+                    Done<GetReply> done);
   void get_past_end(const GetRequest& request, const CallOptions& options, Done<GetReply> done);
 
   void confirm(const std::string& key, const std::string& expected, const CallOptions& options, Done<PutReply> done);

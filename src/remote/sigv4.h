@@ -14,6 +14,8 @@ struct SigningKeys {
   std::string access_key;
   std::string secret_key;
   std::string session_token;  // "" for lasting keys
+
+  friend bool operator==(const SigningKeys&, const SigningKeys&) = default;
 };
 
 struct SigningScope {

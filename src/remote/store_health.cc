@@ -11,7 +11,8 @@ namespace {
 int patience(Code code) {
   switch (code) {
     case Code::throttled: return 1;
-    case Code::unreachable: return 2;
+    case Code::unreachable:
+    case Code::credentials: return 2;
     default: return 3;
   }
 }
@@ -23,7 +24,8 @@ StoreState argues_for(Code code) {
     case Code::unreachable:
     case Code::timeout:
     case Code::io: return StoreState::unreachable;
-    case Code::permission: return StoreState::denied;
+    case Code::permission:
+    case Code::credentials: return StoreState::denied;
     default: return StoreState::unknown;
   }
 }

@@ -33,9 +33,10 @@ TEST(ListMergeTest, TheSameVersionIsKeptAndAnotherReplaced) {
 
 TEST(ListMergeTest, WhatIsOursIsLeftAndNeverGone) {
   const std::vector<std::function<void(MetaRecord&)>> ours{
-      [](MetaRecord& r) { r.pending = true; },        [](MetaRecord& r) { r.whiteout = true; },
+      [](MetaRecord& r) { r.pending = true; },        [](MetaRecord& r) { r.whiteout = r.pending = true; },
       [](MetaRecord& r) { r.local_only = true; },     [](MetaRecord& r) { r.staged = StagedId(1); },
       [](MetaRecord& r) { r.changed = kBegun + 1; },
+      [](MetaRecord& r) { r.whiteout = true, r.changed = kBegun + 1; },
   };
   for (const auto& make_ours : ours) {
     MetaRecord r = listed_record();
@@ -45,6 +46,13 @@ TEST(ListMergeTest, WhatIsOursIsLeftAndNeverGone) {
     EXPECT_EQ(decide_merge(&r, object("e2", 9), kBegun), MergeAction::leave);
     EXPECT_FALSE(is_gone(r, kBegun));
   }
+}
+
+TEST(ListMergeTest, WhatWasRemovedBeforeTheListBeganAndIsThereIsSomebodyElsesNew) {
+  MetaRecord r = listed_record();
+  r.whiteout = true;
+  EXPECT_EQ(decide_merge(&r, object("e1", 5), kBegun), MergeAction::replace);
+  EXPECT_FALSE(is_gone(r, kBegun));
 }
 
 }  // namespace

@@ -427,6 +427,22 @@ TEST_F(JournalTest, ALargeFileGoesUpInPartsAndARestartSendsOnlyWhatIsMissing) {
   EXPECT_EQ(flaky.calls({Verb::begin, ""}), 0u);
 }
 
+TEST_F(JournalTest, AMultipartUploadThatTheStoreForgotBeginsAnew) {
+  const std::string bytes(200'000, 'm');
+  const Error forgotten{Code::not_found, "no such upload"};
+  flaky.add({.on = {Verb::part, "long.wav"}, .kind = FaultKind::error, .error = forgotten, .nth = 3, .times = 1});
+  flaky.add({.on = {Verb::finish, "long.wav"}, .kind = FaultKind::error, .error = forgotten, .nth = 1, .times = 1});
+  ASSERT_TRUE(world.write("long.wav", bytes));
+  expect_bucket({{"long.wav", bytes}});
+  EXPECT_EQ(flaky.calls({Verb::begin, "long.wav"}), 3u);
+}
+
+TEST_F(JournalTest, KeysThatTheStoreRefusesUseUpNoTries) {
+  flaky.add({.on = {Verb::put, ""}, .kind = FaultKind::error, .error = {Code::credentials, "expired"}, .times = 30});
+  ASSERT_TRUE(world.write("late.wav", "late"));
+  expect_bucket({{"late.wav", "late"}});
+}
+
 TEST_F(JournalTest, ALargeFileChangedWhileItGoesUpIsNeverAMixture) {
   const std::string first(200'000, '1');
   const std::string second(200'000, '2');

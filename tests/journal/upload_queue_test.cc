@@ -92,6 +92,17 @@ TEST(UploadQueueTest, ARingOfThreeIsBrokenOnce) {
   EXPECT_EQ(take(queue), "a");
 }
 
+TEST(UploadQueueTest, NobodyWaitsForAReaderWhoseSourceIsLost) {
+  UploadQueue queue;
+  queue.set("b", goal("b", 1, "a"));
+  queue.set("a", goal("a", 2));
+  EXPECT_EQ(take(queue), "b");
+  queue.set_failed("b");
+  EXPECT_EQ(take(queue), "-");  // it may be read again by a retry
+  queue.stop_reading("b");
+  EXPECT_EQ(take(queue), "a");
+}
+
 TEST(UploadQueueTest, WhoWaitsForARingIsNotInIt) {
   UploadQueue queue;
   queue.set("x", goal("x", 1));           // read by a, which is in a ring with b

@@ -141,7 +141,7 @@ TEST_F(RealServer, WrongKeysAreNamedAndNeverShown) {
   const auto answer = probe("any");
   ::setenv("AWS_SECRET_ACCESS_KEY", right.c_str(), 1);
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, Code::permission);
+  EXPECT_EQ(answer.error().code, Code::credentials);
   EXPECT_NE(answer.error().message.find("secret key is wrong"), std::string::npos) << answer.error().message;
   EXPECT_EQ(answer.error().message.find("not-the-secret-key"), std::string::npos);
 }

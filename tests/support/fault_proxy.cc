@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "base/check.h"
@@ -34,9 +37,26 @@ void send_at_once(int fd) {
 }
 
 std::string error_document(const ProxyRule& rule) {
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" +
-         std::string(s3_error_name(rule.action == ProxyAction::error200 ? 500 : rule.code)) +
-         "</Code><Message>made by the fault proxy</Message></Error>";
+  const std::string_view usual = s3_error_name(rule.action == ProxyAction::error200 ? 500 : rule.code);
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + std::string(rule.error.empty() ? usual : rule.error) +
+         "</Code><Message>" + rule.words + "</Message></Error>";
+}
+
+std::string date_header(std::int64_t skew_seconds) {
+  const std::time_t when = std::time(nullptr) + skew_seconds;
+  std::tm utc{};
+  ::gmtime_r(&when, &utc);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc)};
+}
+
+// "bytes 0-99/200" → "bytes 1-100/201".
+std::string one_byte_further(const std::string& range) {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t total = 0;
+  if (std::sscanf(range.c_str(), "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first, &last, &total) != 3) return range;
+  return "bytes " + std::to_string(first + 1) + "-" + std::to_string(last + 1) + "/" + std::to_string(total + 1);
 }
 
 // Another hexadecimal digit in the place of the first one after `start`.
@@ -247,6 +267,7 @@ bool FaultProxy::answer_ourselves(Connection& connection, const HttpHead& reques
   const std::string body = error_document(rule);
   std::string answer = "HTTP/1.1 " + std::to_string(code) + " " + std::string(s3_error_name(code)) + "\r\n";
   if (rule.retry_after >= 0) answer += "Retry-After: " + std::to_string(rule.retry_after) + "\r\n";
+  answer += date_header(rule.skew);
   answer += "Content-Type: application/xml\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   if (request.word(0) != "HEAD") answer += body;
   return connection.client->send(answer);
@@ -333,14 +354,23 @@ bool FaultProxy::send_damaged(HttpWire& client, HttpWire& server, const HttpHead
     if (tag != std::string::npos) falsify_etag(body, tag + 6);
     return client.send(head.text) && client.send(body);
   }
+  if (fault.action == ProxyAction::wrong_range) {
+    head.replace("Content-Range", one_byte_further(head.header("content-range")));
+    return client.send(head.text) && client.send(body);
+  }
   if (fault.action == ProxyAction::corrupt) {
-    if (!body.empty()) body[after == body.size() ? body.size() - 1 : after] ^= 1;
+    if (!body.empty()) body[fault.after >= 0 ? std::min(after, body.size() - 1) : roll(body.size())] ^= 1;
     return client.send(head.text) && client.send(body);
   }
   if (!client.send(head.text) || !client.send(std::string_view(body).substr(0, after))) return false;
   if (fault.action == ProxyAction::stall_body) stall(client, plan.rules_version);
   if (fault.action == ProxyAction::reset) client.reset();
   return false;  // truncate: an orderly close
+}
+
+std::size_t FaultProxy::roll(std::size_t below) {
+  MutexLock lock(mutex_);
+  return dice_() % below;
 }
 
 bool FaultProxy::wait(std::int64_t ms) {

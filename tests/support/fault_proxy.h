@@ -79,6 +79,7 @@ class FaultProxy {
   bool answer_ourselves(Connection& connection, const HttpHead& request, const ProxyRule& rule);
   std::shared_ptr<HttpWire> server_of(Connection& connection);
   Plan plan_for(const HttpHead& request);
+  [[nodiscard]] std::size_t roll(std::size_t below);
   bool wait(std::int64_t ms);                                     // false: the proxy is ending
   void stall(const HttpWire& client, std::uint64_t rules_version);
 

@@ -95,7 +95,7 @@ void MemoryStore::remove(std::string key, std::string etag, CallOptions options,
                [this, key = std::move(key), etag = std::move(etag)]() CD_NO_TSA -> Status {
                  const auto at = objects_.find(key);
                  if (at == objects_.end()) return {};
-                 CD_TRY_VOID(find(key, etag));
+                 CD_TRY_VOID(check(key, etag.empty() ? Condition::none() : Condition::if_match(etag)));
                  objects_.erase(at);
                  return {};
                });
@@ -141,6 +141,11 @@ StoreTraits MemoryStore::traits() const {
 void MemoryStore::set_traits(StoreTraits traits) {
   MutexLock lock(mutex_);
   traits_ = std::move(traits);
+}
+
+void MemoryStore::set_conditions(Conditions conditions) {
+  MutexLock lock(mutex_);
+  conditions_ = conditions;
 }
 
 std::string MemoryStore::put_object(const std::string& key, std::string bytes, Metadata metadata,
@@ -194,6 +199,7 @@ Result<const MemoryStore::Object*> MemoryStore::find(const std::string& key, con
 }
 
 Status MemoryStore::check(const std::string& key, const Condition& condition) const {
+  if (condition.kind == Condition::Kind::none || conditions_ == Conditions::ignored) return {};
   const auto at = objects_.find(key);
   const bool there = at != objects_.end();
   if (condition.kind == Condition::Kind::if_absent && there) {

@@ -55,8 +55,11 @@ class MemoryStore final : public ObjectStore {
   [[nodiscard]] std::optional<ObjectHead> head_of(const std::string& key) const;
   [[nodiscard]] std::vector<std::string> keys() const;
   [[nodiscard]] std::size_t open_uploads() const;  // multipart uploads neither finished nor aborted
-  // What traits() says from now on; conditions are kept whatever it says.
+  // What traits() says from now on; conditions are kept whatever it says, unless set_conditions says otherwise.
   void set_traits(StoreTraits traits);
+  // What the server makes of a condition on a write: there are those that overlook it.
+  enum class Conditions : std::uint8_t { kept, ignored };
+  void set_conditions(Conditions conditions);
 
  private:
   struct Object {
@@ -95,6 +98,7 @@ class MemoryStore final : public ObjectStore {
   std::map<std::string, Upload> uploads_ CD_GUARDED_BY(mutex_);  // by id
   std::uint64_t next_upload_ CD_GUARDED_BY(mutex_) = 1;
   StoreTraits traits_ CD_GUARDED_BY(mutex_);
+  Conditions conditions_ CD_GUARDED_BY(mutex_) = Conditions::kept;
 
   std::atomic<bool> closing_{false};
   BoundedQueue<Job> jobs_{std::size_t{1} << 20};

@@ -1,5 +1,6 @@
 #include "tests/support/proxy_rule.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -17,6 +18,7 @@ const std::map<std::string, ProxyAction, std::less<>>& actions() {
       {"lost", ProxyAction::lost},             {"corrupt", ProxyAction::corrupt},
       {"status", ProxyAction::status},         {"wrong_etag", ProxyAction::wrong_etag},
       {"refuse", ProxyAction::refuse},         {"error200", ProxyAction::error200},
+      {"wrong_range", ProxyAction::wrong_range},
   };
   return names;
 }
@@ -31,9 +33,16 @@ std::optional<std::int64_t> number_of(std::string_view text) {
 bool set_field(ProxyRule& rule, std::string_view name, std::string_view value) {
   if (name == "method") return rule.method = value, true;
   if (name == "path") return rule.path_part = value, true;
+  if (name == "error") return rule.error = value, true;
+  if (name == "words") {
+    rule.words = value;
+    std::replace(rule.words.begin(), rule.words.end(), '_', ' ');
+    return true;
+  }
   const std::map<std::string_view, std::int64_t*> numbers = {
       {"nth", &rule.nth},   {"times", &rule.times}, {"percent", &rule.percent},         {"ms", &rule.ms},
       {"code", &rule.code}, {"after", &rule.after}, {"retry_after", &rule.retry_after},
+      {"skew", &rule.skew},
   };
   const auto at = numbers.find(name);
   const std::optional<std::int64_t> number = number_of(value);

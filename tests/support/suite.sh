@@ -107,7 +107,17 @@ mount_drive() { # URL DIR [flag…]
   mountpoint -q "$dir"
 }
 
-unmount_drive() { timeout "${2:-120}" "$CRATEDRIVE" umount "$1"; } # DIR [seconds]; drains
+unmount_drive() { note_peak "$1"; timeout "${2:-120}" "$CRATEDRIVE" umount "$1"; } # DIR [seconds]; drains
+
+# The most memory that a daemon ever had, noted before it ends; finish holds all of them against memory_limit. A
+# sanitizer needs several times what the program does, so with one nothing is noted.
+sanitized() { ! grep -qx 'CD_SANITIZE:STRING=' "$BUILD/CMakeCache.txt"; }
+peak_kib() { awk '/^VmHWM/ { print $2 }' "/proc/$(daemon_of "$1")/status"; } # DIR
+note_peak() { sanitized || peak_kib "$1" >> "$WORK/peaks" 2> /dev/null || true; }
+memory_limit_held() {
+  sort -n "$WORK/peaks" | tail -n 1
+  awk -v most=$((${MEMORY_LIMIT_MIB:-256} * 1024)) '$1 > most { wrong = 1 } END { exit wrong }' "$WORK/peaks"
+}
 
 kill_drive() { # DIR: as the power button of a process
   local pid since
@@ -161,6 +171,7 @@ unmount_all() {
   local dir
   while read -r dir; do
     if mountpoint -q "$dir" 2>/dev/null || ! stat "$dir" > /dev/null 2>&1; then
+      note_peak "$dir"
       timeout 20 "$CRATEDRIVE" umount --now "$dir" > /dev/null 2>&1
       if mountpoint -q "$dir" 2>/dev/null || ! stat "$dir" > /dev/null 2>&1; then
         fusermount3 -uz "$dir" 2>/dev/null || umount -l "$dir" 2>/dev/null
@@ -195,6 +206,7 @@ no_sanitizer_spoke() {
 finish() {
   unmount_all
   if compgen -G "$WORK/sanitizer.*" > /dev/null; then case_ok no_sanitizer_spoke; fi
+  if [ -s "$WORK/peaks" ]; then case_ok memory_limit_held; fi
   clean_up
   trap - EXIT
   echo "passed: $PASSED failed: $FAILED"
