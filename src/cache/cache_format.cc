@@ -22,18 +22,6 @@ bool parse_number(std::string_view text, T& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string boot_id_of_machine(Disk& disk) {
-  // A file of /proc: its size is said to be 0, so it is read by length.
-  auto file = disk.open("/proc/sys/kernel/random/boot_id", OpenMode::read);
-  if (!file) return "";
-  char text[64];
-  const auto got = (*file)->read(0, text, sizeof text);
-  if (!got) return "";
-  std::string id(text, *got);
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  return id;
-}
-
 }  // namespace
 
 std::string CacheMark::to_text() const {

@@ -38,6 +38,7 @@ struct Intent {
   std::map<std::string, std::string> xattrs;
 
   StagedId staged;                       // put of a file
+  Hash128 content;                       // xxh3-128 of the staged bytes, where they were written front to back; else empty
   std::optional<StagedBase> base;        // of the staged file
   std::optional<RemoteVersion> source;   // copy
 
