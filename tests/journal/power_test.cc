@@ -235,7 +235,7 @@ class PoweredDrive {
   }
 
   std::mt19937_64 random_;
-  TempDirectory folder_;
+  TempDirectory folder_{memory_folder()};
   MemoryStore store_{small_parts()};
   World world_;
   std::vector<Tree> states_;  // since the last sync, that one first
@@ -253,6 +253,75 @@ TEST(PowerLossTest, AJournalIsAsItWasAtOneMomentNotBeforeTheLastSync) {
     rolled_back += drive.rolled_back;
   }
   EXPECT_GT(rolled_back, cuts / 10) << "cuts that lost nothing prove nothing";
+}
+
+// A drive of some files on the real disk, closed; then its log is damaged in every way of one kind.
+class DamagedLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    World world(store_, folder_.path());
+    world.open(false);
+    ASSERT_TRUE(world.mkdir("kits"));
+    for (const char* name : {"kits/a", "b", "c"}) ASSERT_TRUE(world.write(name, std::string("bytes of ") + name));
+    ASSERT_TRUE(world.rename("b", "kits/b"));
+    ASSERT_TRUE(world.unlink("c"));
+    ASSERT_TRUE(world.journal->sync());
+    whole_ = world.snapshot();
+    world.close();
+    log_ = read_file(system_disk(), path()).value();
+  }
+  [[nodiscard]] std::string path() const { return folder_.path() + "/state/log"; }
+
+  // How much of a log with these bytes is believed, and the tree that comes of it.
+  Tree opened_with(const std::string& bytes, std::uint64_t& believed) {
+    const auto keep = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
+    std::filesystem::remove_all(copy());
+    std::filesystem::create_directories(copy());
+    std::filesystem::copy(folder_.path() + "/state", copy() + "/state", keep);
+    EXPECT_TRUE(write_file_atomically(system_disk(), copy() + "/state/log", bytes));
+    World world(store_, copy());
+    world.open(false);
+    if (!world.journal) return {};
+    believed = bytes.size() - world.journal->recovery().torn_bytes;
+    return world.snapshot();
+  }
+  [[nodiscard]] std::string copy() const { return folder_.path() + "/copy"; }
+
+  TempDirectory folder_{memory_folder()};
+  MemoryStore store_{small_parts()};
+  Tree whole_;
+  std::string log_;
+};
+
+TEST_F(DamagedLogTest, ALongerPrefixNeverRecoversLess) {
+  std::uint64_t before = 0;
+  for (std::size_t cut = 0; cut <= log_.size(); ++cut) {
+    std::uint64_t believed = 0;
+    const Tree tree = opened_with(log_.substr(0, cut), believed);
+    ASSERT_FALSE(HasFatalFailure()) << cut;
+    ASSERT_GE(believed, before) << cut;
+    before = believed;
+    if (cut == log_.size()) {
+      EXPECT_EQ(tree, whole_);
+    }
+  }
+  EXPECT_EQ(before, log_.size());
+}
+
+TEST_F(DamagedLogTest, NoFlippedByteKeepsTheDriveFromOpeningAndNoStagedByteIsDestroyed) {
+  for (std::size_t at = 0; at < log_.size(); ++at) {
+    std::string bad = log_;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    std::uint64_t believed = 0;
+    const Tree tree = opened_with(bad, believed);
+    ASSERT_FALSE(HasFatalFailure()) << at;
+    EXPECT_LE(believed, at < 16 ? bad.size() : at) << "the damaged frame and what follows it is not believed";
+    std::size_t kept = 0;
+    for (const char* where : {"staged", "orphans"}) {
+      if (const auto names = system_disk().list(copy() + "/state/" + where)) kept += names->size();
+    }
+    EXPECT_GE(kept, 2u) << at;
+  }
 }
 
 }  // namespace
