@@ -22,6 +22,8 @@ class BlockStore {
   void remove(const BlockKey& key);  // best effort
   // Removes every file that is no block, or that `wanted` refuses.
   void sweep(const std::function<bool(const BlockKey&)>& wanted);
+  // Every file there is; no key: it is no block.
+  void each(const std::function<void(const std::optional<BlockKey>& key, const std::string& path)>& visit) const;
   [[nodiscard]] std::string path_of(const BlockKey& key) const;
 
  private:

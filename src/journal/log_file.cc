@@ -120,33 +120,42 @@ Status LogFile::start() {
   return disk_.sync_dir(folder_of_path(path_));
 }
 
-Status LogFile::mend_header(DiskFile& file) {
-  CD_TRY_VOID(file.write(0, file_header()));
-  return file.sync();
-}
-
-Status LogFile::read_header(DiskFile& file, std::uint64_t size, bool& fresh) {
+Result<LogFile::Header> LogFile::read_header(DiskFile& file, std::uint64_t size, const std::string& path) {
   std::string header(kFileHeaderBytes, '\0');
   CD_TRY(const std::size_t got, file.read(0, header.data(), header.size()));
   header.resize(got);
-  fresh = false;
   Decoder in(std::string_view(header).substr(std::min(got, kMagic.size())));
   const std::uint32_t version = in.u32();
+  const bool version_holds = version == kVersion;
   const bool magic_holds = header.starts_with(kMagic);
   const bool check_holds = in.u32() == version_check(kVersion);
-  if (version == kVersion && (magic_holds || check_holds) && in.ok())
-    return magic_holds && check_holds ? Status{} : mend_header(file);
-  if (magic_holds && check_holds && in.ok()) return mend_header(file);  // two of three: the version is damaged
-  if (magic_holds && version != 0 && in.ok()) {
-    return fail(Code::unsupported, path_ + " has format version " + std::to_string(version) +
+  const int holding = (version_holds ? 1 : 0) + (magic_holds ? 1 : 0) + (check_holds ? 1 : 0);
+  if (in.ok() && holding == 3) return Header::good;
+  if (in.ok() && holding == 2) return Header::damaged;
+  if (in.ok() && magic_holds && version != 0) {
+    return fail(Code::unsupported, path + " has format version " + std::to_string(version) +
                                        "; this program reads version " + std::to_string(kVersion) +
                                        ". Mount with the newer program");
   }
   if (size > kFileHeaderBytes || !may_be_torn_header(header))
-    return fail(Code::corrupt, path_ + " is not a log of this program");
-  torn_bytes_ = got;
-  fresh = true;  // new, or the machine died while it was being made
-  return {};
+    return fail(Code::corrupt, path + " is not a log of this program");
+  return Header::torn;
+}
+
+Result<LogFile::Looked> LogFile::look(Disk& disk, const std::string& path, const Record& replay) {
+  Looked out;
+  CD_TRY(const auto file, disk.open(path, OpenMode::read));
+  CD_TRY(out.size, file->size());
+  CD_TRY(const Header header, read_header(*file, out.size, path));
+  out.header_damaged = header != Header::good;
+  if (header == Header::torn) return out;
+  out.good_end = kFileHeaderBytes;
+  for (std::uint64_t number = 1;; ++number) {
+    CD_TRY(const auto frame, read_frame(*file, out.good_end, out.size, number));
+    if (!frame) return out;
+    CD_TRY_VOID(each_record(frame->payload, frame->mark, replay));
+    out.good_end += kFrameHeaderBytes + frame->payload.size();
+  }
 }
 
 // Where the part ends that is to be believed after a power loss.
@@ -183,9 +192,15 @@ Status LogFile::read_all(const Record& replay, const Prove& prove) {
     file = file_;
   }
   CD_TRY(const std::uint64_t size, file->size());
-  bool fresh = false;
-  CD_TRY_VOID(read_header(*file, size, fresh));
-  if (fresh) return start();
+  CD_TRY(const Header header, read_header(*file, size, path_));
+  if (header == Header::torn) {  // new, or the machine died while it was being made
+    torn_bytes_ = size;
+    return start();
+  }
+  if (header == Header::damaged) {
+    CD_TRY_VOID(file->write(0, file_header()));
+    CD_TRY_VOID(file->sync());
+  }
   std::uint64_t until = size;
   if (prove) {
     CD_TRY(until, believed_until(*file, size, prove));

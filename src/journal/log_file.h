@@ -25,6 +25,14 @@ class LogFile final : public Log {
   static Result<std::unique_ptr<LogFile>> open(Disk& disk, std::string path, const Record& replay,
                                                const Prove& prove = {});
 
+  // Reads a log and changes nothing: for a check of one that nobody uses.
+  struct Looked {
+    std::uint64_t size = 0;
+    std::uint64_t good_end = 0;  // what lies behind cannot be read
+    bool header_damaged = false;
+  };
+  [[nodiscard]] static Result<Looked> look(Disk& disk, const std::string& path, const Record& replay);
+
   [[nodiscard]] Status append(std::span<const std::string> frame) override;
   [[nodiscard]] Status sync() override;
   [[nodiscard]] std::uint64_t last_number() const;
@@ -49,8 +57,8 @@ class LogFile final : public Log {
   static Result<std::optional<Found>> read_frame(DiskFile& file, std::uint64_t offset, std::uint64_t file_size,
                                                  std::uint64_t number);
   Result<std::uint64_t> believed_until(DiskFile& file, std::uint64_t size, const Prove& prove) const;
-  static Status mend_header(DiskFile& file);
-  Status read_header(DiskFile& file, std::uint64_t size, bool& fresh);
+  enum class Header { good, damaged, torn };  // torn: of a log that was being made; it holds nothing
+  static Result<Header> read_header(DiskFile& file, std::uint64_t size, const std::string& path);
   Status read_all(const Record& replay, const Prove& prove);
   Status repair_tail(std::uint64_t good_end, std::uint64_t file_size);
 

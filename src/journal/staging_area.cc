@@ -23,7 +23,7 @@ std::string StagingArea::path_of(StagedId id) const {
   return directory_ + "/" + name;
 }
 
-StagedId StagingArea::id_of(const std::string& path) const {
+StagedId StagingArea::id_of(const std::string& path) {
   return StagedId(std::strtoull(path.substr(path.rfind('/') + 1).c_str(), nullptr, 16));
 }
 

@@ -43,6 +43,10 @@ class StagingArea {
                                                  const std::string& orphans);
   void use_ids_above(StagedId id);
 
+  // Where the bytes of a file lie, and which one lies here (anything for a path that is none of ours).
+  [[nodiscard]] std::string path_of(StagedId id) const;
+  [[nodiscard]] static StagedId id_of(const std::string& path);
+
   // ---- state
   struct Summary {
     std::uint64_t size = 0;
@@ -73,8 +77,6 @@ class StagingArea {
   void remove_file(const StagedBytes& bytes);
 
  private:
-  [[nodiscard]] std::string path_of(StagedId id) const;
-  [[nodiscard]] StagedId id_of(const std::string& path) const;
   [[nodiscard]] Status sync_names();
   [[nodiscard]] std::shared_ptr<StagedBytes> find(StagedId id) const;
 
