@@ -55,10 +55,6 @@ struct Intent {
   friend bool operator==(const Intent&, const Intent&) = default;
 };
 
-inline bool operator==(const StagedBase& a, const StagedBase& b) {
-  return a.version == b.version && a.limit == b.limit;
-}
-
 [[nodiscard]] std::string encode(const Intent& intent);
 [[nodiscard]] Result<Intent> decode_intent(std::string_view bytes);  // Code::corrupt
 

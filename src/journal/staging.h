@@ -24,6 +24,8 @@ namespace cd {
 struct StagedBase {
   RemoteVersion version;
   std::uint64_t limit = 0;  // bytes [0, limit) of the version show through where nothing is ours
+
+  friend bool operator==(const StagedBase&, const StagedBase&) = default;
 };
 
 class StagedFile {
