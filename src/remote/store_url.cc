@@ -13,7 +13,7 @@ namespace cd {
 namespace {
 
 tl::unexpected<Error> bad(const std::string& text, std::string_view why) {
-  return fail(Code::invalid, fmt::format("{}: {}", printable(text), why));
+  return fail(Code::invalid, fmt::format("{}: {}", printable(without_userinfo(text)), why));
 }
 
 Result<StoreUrl> parse_file(const std::string& text, const std::string& rest) {
@@ -92,7 +92,8 @@ Result<StoreUrl> StoreUrl::parse(const std::string& text) {
 
 Status StoreOptions::validate() const {
   if (!endpoint.empty() && !Endpoint::parse(endpoint)) {
-    return fail(Code::invalid, fmt::format("the endpoint {} is not of the form https://host or http://host:port", endpoint));
+    return fail(Code::invalid, fmt::format("the endpoint {} is not of the form https://host or http://host:port",
+                                           printable(without_userinfo(endpoint))));
   }
   if (addressing != "auto" && addressing != "path" && addressing != "virtual") {
     return fail(Code::invalid, fmt::format("addressing is \"{}\": it must be auto, path or virtual", addressing));
