@@ -6,6 +6,7 @@ DRIVE=$WORK/drive SECRET=Sq9/very+hidden=Key TOKEN=tOkEn8NobodyMaySee
 mkdir -p "$DRIVE" "$WORK/said"
 python3 "$SUPPORT/echo_store.py" "$WORK/port" &
 remember_process $!
+disown
 within 10 test -s "$WORK/port"
 ENDPOINT=http://127.0.0.1:$(cat "$WORK/port")
 DEAD=http://127.0.0.1:9 # nobody listens on the discard port
@@ -95,8 +96,8 @@ names_from_strangers_steer_no_terminal_and_no_spreadsheet() {
   echo rescan > "$DRIVE/.cratedrive/control"
   ls "$DRIVE" > /dev/null
   cp -r "$WORK/drop" "$DRIVE/inbox/"
-  batch() { basename "$(dirname "$(grep -lsE '"state": *"done' "$DRIVE"/.cratedrive/batches/*/status.json)" 2> /dev/null)"; }
-  finished() { [ -n "$(ls "$DRIVE/.cratedrive/batches")" ] && grep -qsE '"state": *"done' "$DRIVE"/.cratedrive/batches/*/status.json; }
+  batch() { ls "$DRIVE/.cratedrive/batches" | grep -- '-drop$'; }
+  finished() { grep -qsE '"state": *"done' "$DRIVE/.cratedrive/batches/$(batch)/status.json"; }
   within 60 finished
   echo pause > "$DRIVE/.cratedrive/control"
   for name in "$red" "$lines" "$formula"; do echo y > "$DRIVE/pending $name"; done
