@@ -32,6 +32,7 @@ struct Builder {
   UmountArguments umount;
   StatusArguments status;
   CheckArguments check;
+  FsckArguments fsck;
   AnalyzeArguments analyze;
   UrlArguments url;
   std::string expires = "1h";
@@ -103,6 +104,19 @@ void add_check(Builder& builder) {
   sub->add_flag("--json", builder.check.json, "as JSON");
   add_config_flags(sub, builder);
   sub->footer("Exit code 0: all is well. 1: it works, with the limits that are shown. 3: it cannot be used.");
+}
+
+void add_fsck(Builder& builder) {
+  CLI::App* sub = builder.command("fsck", "check what a drive keeps on this machine, and the library",
+                                  [&builder] { return builder.fsck; });
+  sub->add_option("DRIVE", builder.fsck.drive, "its URL, or the folder it was mounted on; without it all of this user's");
+  sub->add_flag("--store", builder.fsck.store, "also compare the library with the bucket (LIST)");
+  sub->add_flag("--read", builder.fsck.read, "also read every object and compare its checksum; means --store");
+  sub->add_flag("--repair", builder.fsck.repair, "repair what can be repaired; without it nothing is changed");
+  sub->add_flag("--json", builder.fsck.json, "as JSON");
+  add_config_flags(sub, builder);
+  sub->footer("Exit code 0: all is well, or all was repaired. 1: something is left. 3: the bucket could not be asked.\n"
+              "5: the drive is mounted.");
 }
 
 void add_analyze(Builder& builder) {
@@ -181,6 +195,7 @@ ParsedLine parse_command_line(const std::vector<std::string>& arguments) {
   add_umount(builder);
   add_status(builder);
   add_check(builder);
+  add_fsck(builder);
   add_analyze(builder);
   add_url(builder);
   add_controls(builder);

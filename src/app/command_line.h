@@ -29,6 +29,13 @@ struct CheckArguments {
   std::string url;
   bool json = false;
 };
+struct FsckArguments {
+  std::string drive;    // URL or folder; "" = every drive of this user
+  bool store = false;
+  bool read = false;
+  bool repair = false;
+  bool json = false;
+};
 struct AnalyzeArguments {
   std::vector<std::string> files;
   bool json = false;
@@ -45,7 +52,7 @@ struct ControlArguments {  // retry, cancel, and the verbs of .cratedrive/contro
 };
 struct ConfigArguments {};
 
-using Command = std::variant<MountArguments, UmountArguments, StatusArguments, CheckArguments, AnalyzeArguments,
+using Command = std::variant<MountArguments, UmountArguments, StatusArguments, CheckArguments, FsckArguments, AnalyzeArguments,
                              UrlArguments, ControlArguments, ConfigArguments>;
 
 struct CommandLine {

@@ -20,6 +20,7 @@ struct CommandContext {
 [[nodiscard]] Outcome run_umount(const UmountArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_status(const StatusArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_check(const CheckArguments& arguments, const CommandContext& context);
+[[nodiscard]] Outcome run_fsck(const FsckArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_analyze(const AnalyzeArguments& arguments);
 [[nodiscard]] Outcome run_url(const UrlArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_control(const ControlArguments& arguments, const CommandContext& context);

@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "app/option_table.h"
+#include "app/toml_text.h"
 #include "base/disk.h"
 #include "base/text.h"
 
@@ -180,6 +181,10 @@ bool is_name(const std::string& name) {
 }  // namespace
 
 Status apply_toml(Config& config, const std::string& text, const std::string& name, const std::string& drive_url) {
+  if (const auto line = line_of_bare_letter(text)) {
+    return fail(Code::invalid, fmt::format("{}:{}: only strings and comments may hold letters beyond ASCII: put the value "
+                                           "into quotes", name, *line));
+  }
   const toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     return fail(Code::invalid, fmt::format("{}: {}", at(name, parsed.error().source()),

@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "app/control_line.h"
 #include "base/text.h"
 
 namespace cd {
 
 namespace {
-
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 Status pause(const DriveParts& parts) {
   parts.journal.pause();
@@ -72,13 +67,10 @@ DriveControl::DriveControl(const DriveParts& parts, std::function<void()> try_st
       } {}
 
 Status DriveControl::command(std::string_view line) {
-  line = trim(line);
-  const std::size_t space = std::min(line.find(' '), line.size());
-  const std::string_view word = line.substr(0, space);
-  const std::string argument(trim(line.substr(space)));
+  const auto [word, argument] = parse_control_line(line);
   std::string known;
   for (const Verb& verb : verbs_) {
-    if (verb.name == word && (argument.empty() || verb.name == "retry")) return verb.run(argument);
+    if (verb.name == word && (argument.empty() || verb.name == "retry")) return verb.run(std::string(argument));
     known += fmt::format("{}{}", known.empty() ? "" : ", ", verb.name);
   }
   return fail(Code::invalid, fmt::format("\"{}\" is no command; there are {}", shorten(printable(line), 60), known));

@@ -44,6 +44,7 @@ cd::Outcome run(const cd::CommandLine& line) {
                  [&](const cd::UmountArguments& a) { return cd::run_umount(a, context); },
                  [&](const cd::StatusArguments& a) { return cd::run_status(a, context); },
                  [&](const cd::CheckArguments& a) { return cd::run_check(a, context); },
+                 [&](const cd::FsckArguments& a) { return cd::run_fsck(a, context); },
                  [&](const cd::AnalyzeArguments& a) { return cd::run_analyze(a); },
                  [&](const cd::UrlArguments& a) { return cd::run_url(a, context); },
                  [&](const cd::ControlArguments& a) { return cd::run_control(a, context); },

@@ -153,6 +153,31 @@ Disk& system_disk() {
   return disk;
 }
 
+std::string folder_of_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+Status make_dirs_durably(Disk& disk, const std::string& path) {
+  std::vector<std::string> parents;
+  for (std::string at = path; at != "/" && !disk.exists(at); at = folder_of_path(at)) parents.push_back(folder_of_path(at));
+  CD_TRY_VOID(disk.make_dirs(path));
+  for (const std::string& parent : parents) CD_TRY_VOID(disk.sync_dir(parent));
+  return {};
+}
+
+std::string boot_id_of_machine(Disk& disk) {
+  // A file of /proc: its size is said to be 0, so it is read by length.
+  auto file = disk.open("/proc/sys/kernel/random/boot_id", OpenMode::read);
+  if (!file) return "";
+  char text[64];
+  const auto got = (*file)->read(0, text, sizeof text);
+  if (!got) return "";
+  std::string id(text, *got);
+  while (!id.empty() && id.back() == '\n') id.pop_back();
+  return id;
+}
+
 Result<std::string> read_file(Disk& disk, const std::string& path) {
   CD_TRY(auto file, disk.open(path, OpenMode::read));
   CD_TRY(const std::uint64_t size, file->size());
@@ -171,8 +196,7 @@ Status write_file_atomically(Disk& disk, const std::string& path, std::string_vi
     CD_TRY_VOID(file->sync());
   }
   CD_TRY_VOID(disk.rename(temporary, path));
-  const auto slash = path.rfind('/');
-  return disk.sync_dir(slash == 0 ? "/" : path.substr(0, slash));
+  return disk.sync_dir(folder_of_path(path));
 }
 
 }  // namespace cd

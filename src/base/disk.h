@@ -56,6 +56,13 @@ class Disk {
 
 [[nodiscard]] Disk& system_disk();
 
+// Like Disk::make_dirs, and every folder that it made is on the device.
+[[nodiscard]] Status make_dirs_durably(Disk& disk, const std::string& path);
+[[nodiscard]] std::string folder_of_path(const std::string& path);  // "/" for what lies at the root
+
+// Which start of this machine it is: what was not synced is gone when this changes. "" = cannot be told.
+[[nodiscard]] std::string boot_id_of_machine(Disk& disk);
+
 // Whole small files, in one call.
 [[nodiscard]] Result<std::string> read_file(Disk& disk, const std::string& path);
 // Written beside it, synced, renamed over it: readers see the old bytes or the new, also after power loss.

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace cd {
 namespace {
 
@@ -78,7 +80,12 @@ Status write_catalog_json(const MetaStore& meta, const TextSink& sink) {
 std::string csv_cell(std::string_view text) {
   std::string out;
   if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) out += '\'';
-  out.append(text);
+  while (!text.empty()) {  // new lines and tabs are a cell's own; other controls would steer a terminal
+    const std::size_t end = std::min(text.find_first_of("\n\t"), text.size());
+    out += printable(text.substr(0, end));
+    out.append(text.substr(end, 1));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
   if (out.find_first_of(",\"\r\n") == std::string::npos) return out;
   std::string quoted = "\"";
   for (const char c : out) {

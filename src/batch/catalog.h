@@ -16,7 +16,8 @@ using TextSink = std::function<void(std::string_view text)>;
 [[nodiscard]] Status write_catalog_json(const MetaStore& meta, const TextSink& sink);
 [[nodiscard]] Status write_catalog_csv(const MetaStore& meta, const TextSink& sink);
 
-// A CSV cell (RFC 4180) that no spreadsheet takes for a formula: a leading = + - @, tab or CR gets a ' before it.
+// A CSV cell (RFC 4180) that no spreadsheet takes for a formula: a leading = + - @, tab or CR gets a ' before it,
+// and that steers no terminal: controls but tab and new line are shown as \xNN.
 [[nodiscard]] std::string csv_cell(std::string_view text);
 
 }  // namespace cd

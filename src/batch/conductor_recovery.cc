@@ -5,7 +5,7 @@
 namespace cd {
 
 Status ConductorCore::load() {
-  CD_TRY_VOID(disk_.make_dirs(options_.directory));
+  CD_TRY_VOID(make_dirs_durably(disk_, options_.directory));
   CD_TRY(const auto names, disk_.list(options_.directory));
   std::vector<std::string> ids;
   for (const std::string& name : names) {

@@ -119,6 +119,7 @@ Result<std::unique_ptr<ItemLog>> ItemLog::open(Disk& disk, const std::string& di
   }));
   CD_TRY(auto results, disk.open(stem + ".results", OpenMode::create));
   CD_TRY(const std::uint64_t end, results->size());
+  if (end == 0) CD_TRY_VOID(disk.sync_dir(directory));  // new: later syncs are of its bytes
   return std::unique_ptr<ItemLog>(new ItemLog(std::move(log), std::move(results), end));
 }
 

@@ -1,5 +1,9 @@
 #include "cache/block_index.h"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include "base/codec.h"
 #include "cache/meta_tables.h"
 
@@ -120,6 +124,54 @@ std::uint64_t BlockIndex::bytes_of_version(const Hash128& id) const {
     return true;
   }));
   return bytes;
+}
+
+Result<std::vector<BlockKey>> BlockIndex::all() const {
+  std::vector<BlockKey> keys;
+  CD_TRY(const Lmdb::Snapshot txn, lmdb_.read());
+  CD_TRY_VOID(txn.scan(blocks_, "", [&](std::string_view key, std::string_view) {
+    if (const auto parsed = BlockKey::parse(key)) keys.push_back(*parsed);
+    return true;
+  }));
+  return keys;
+}
+
+Result<std::uint64_t> BlockIndex::rebuild(bool dry) {
+  std::set<std::string> uses;  // as they should be
+  std::set<std::string> there;
+  Totals right;
+  Totals said;
+  {
+    CD_TRY(const Lmdb::Snapshot txn, lmdb_.read());
+    CD_TRY(said, read_totals(txn));
+    CD_TRY_VOID(txn.scan(blocks_, "", [&](std::string_view key, std::string_view value) {
+      const auto entry = decode_entry(value);
+      if (!entry) return true;
+      right.bytes += entry->length;
+      right.stamp = std::max(right.stamp, entry->stamp);
+      uses.insert(big_endian(entry->stamp) + std::string(key));
+      return true;
+    }));
+    CD_TRY_VOID(txn.scan(use_, "", [&](std::string_view key, std::string_view) {
+      there.emplace(key);
+      return true;
+    }));
+  }
+  right.stamp = std::max(right.stamp, said.stamp);
+  std::vector<std::string> missing;
+  std::vector<std::string> strange;
+  std::set_difference(uses.begin(), uses.end(), there.begin(), there.end(), std::back_inserter(missing));
+  std::set_difference(there.begin(), there.end(), uses.begin(), uses.end(), std::back_inserter(strange));
+  const std::uint64_t wrong = missing.size() + strange.size() + (right.bytes == said.bytes ? 0 : 1);
+  if (dry || wrong == 0) return wrong;
+  const Status rebuilt = change([&](Lmdb::WriteTxn& txn, Totals& totals) -> Status {
+    totals = right;
+    for (const std::string& key : strange) CD_TRY_VOID(txn.erase(use_, key));
+    for (const std::string& key : missing) CD_TRY_VOID(txn.put(use_, key, ""));
+    return {};
+  });
+  if (!rebuilt) return fail(rebuilt.error());
+  return wrong;
 }
 
 Result<BlockIndex::Totals> BlockIndex::read_totals(const Lmdb::Txn& txn) const {

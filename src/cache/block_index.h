@@ -60,6 +60,9 @@ class BlockIndex {
   [[nodiscard]] Status touch(const std::vector<BlockKey>& keys);
   [[nodiscard]] Result<std::vector<BlockKey>> oldest(std::size_t count) const;
   [[nodiscard]] Result<std::vector<BlockKey>> of_version(const Hash128& id) const;
+  [[nodiscard]] Result<std::vector<BlockKey>> all() const;
+  // Ages and totals anew from the blocks' entries; how many were wrong. `dry`: only counts.
+  [[nodiscard]] Result<std::uint64_t> rebuild(bool dry);
   [[nodiscard]] std::uint64_t bytes_of_version(const Hash128& id) const;
   [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(); }
 

@@ -55,17 +55,20 @@ Result<std::unique_ptr<DiskFile>> BlockStore::open(const BlockKey& key) {
 
 void BlockStore::remove(const BlockKey& key) { static_cast<void>(disk_.remove(path_of(key))); }
 
-void BlockStore::sweep(const std::function<bool(const BlockKey&)>& wanted) {
+void BlockStore::each(const std::function<void(const std::optional<BlockKey>&, const std::string&)>& visit) const {
   const auto folders = disk_.list(directory_);
   if (!folders) return;
   for (const std::string& folder : *folders) {
     const auto names = disk_.list(directory_ + "/" + folder);
     if (!names) continue;
-    for (const std::string& name : *names) {
-      const auto key = key_of(name);
-      if (!key || !wanted(*key)) static_cast<void>(disk_.remove(directory_ + "/" + folder + "/" + name));
-    }
+    for (const std::string& name : *names) visit(key_of(name), directory_ + "/" + folder + "/" + name);
   }
+}
+
+void BlockStore::sweep(const std::function<bool(const BlockKey&)>& wanted) {
+  each([&](const std::optional<BlockKey>& key, const std::string& path) {
+    if (!key || !wanted(*key)) static_cast<void>(disk_.remove(path));
+  });
 }
 
 }  // namespace cd

@@ -24,6 +24,8 @@ class BlockStore {
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   // Removes every file that is no block, or that `wanted` refuses.
   void sweep(const std::function<bool(const BlockKey&)>& wanted);
+  // Every file there is; no key: it is no block.
+  void each(const std::function<void(const std::optional<BlockKey>& key, const std::string& path)>& visit) const;
   [[nodiscard]] std::string path_of(const BlockKey& key) const;
 
  private:

@@ -22,18 +22,6 @@ bool parse_number(std::string_view text, T& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string boot_id_of_machine(Disk& disk) {
-  // A file of /proc: its size is said to be 0, so it is read by length.
-  auto file = disk.open("/proc/sys/kernel/random/boot_id", OpenMode::read);
-  if (!file) return "";
-  char text[64];
-  const auto got = (*file)->read(0, text, sizeof text);
-  if (!got) return "";
-  std::string id(text, *got);
-  while (!id.empty() && id.back() == '\n') id.pop_back();
-  return id;
-}
-
 }  // namespace
 
 std::string CacheMark::to_text() const {
@@ -67,12 +55,20 @@ CacheFormat::CacheFormat(std::string directory, std::string boot_id, Disk& disk)
       boot_id_(boot_id.empty() ? boot_id_of_machine(disk) : std::move(boot_id)),
       disk_(disk) {}
 
-Result<bool> CacheFormat::prepare() {
-  std::optional<CacheMark> mark;
-  if (const auto text = read_file(disk_, mark_path())) mark = CacheMark::parse(*text);
+std::optional<CacheMark> CacheFormat::read_mark() const {
+  const auto text = read_file(disk_, mark_path());
+  return text ? CacheMark::parse(*text) : std::nullopt;
+}
+
+bool CacheFormat::is_kept() const {
   std::uint64_t bytes = 0;
   if (auto file = disk_.open(meta_directory() + "/data.mdb", OpenMode::read)) bytes = (*file)->size().value_or(0);
-  if (!is_trusted(mark, boot_id_, bytes)) {
+  return is_trusted(read_mark(), boot_id_, bytes);
+}
+
+Result<bool> CacheFormat::prepare() {
+  const std::optional<CacheMark> mark = read_mark();
+  if (!is_kept()) {
     CD_TRY_VOID(start_afresh());
     return false;
   }

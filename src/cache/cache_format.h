@@ -42,6 +42,8 @@ class CacheFormat {
   CacheFormat(std::string directory, std::string boot_id, Disk& disk);
 
   [[nodiscard]] std::string meta_directory() const { return directory_ + "/meta"; }
+  // Would the next prepare() keep what is there?
+  [[nodiscard]] bool is_kept() const;
   // Makes the folders; throws away what is not to be trusted; marks the cache as in use. True: it was kept.
   [[nodiscard]] Result<bool> prepare();
   // Makes it empty again, as for a first start.
@@ -52,6 +54,7 @@ class CacheFormat {
   void distrust();
 
  private:
+  [[nodiscard]] std::optional<CacheMark> read_mark() const;
   Status write_mark(bool clean, std::uint64_t bytes);
   [[nodiscard]] std::string mark_path() const { return directory_ + "/format"; }
 

@@ -52,14 +52,19 @@ class DriveJournal final : public Journal {
   ~DriveJournal() override { stop(Millis{0}); }
 
   Status open_directory() {
-    CD_TRY_VOID(ledger_.disk.make_dirs(options_.directory + "/staged"));
+    CD_TRY_VOID(make_dirs_durably(ledger_.disk, options_.directory + "/staged"));
     CD_TRY(lock_, DirectoryLock::take(options_.directory));
-    Replay replay(ledger_);
+    const std::string boot = options_.boot_id.empty() ? boot_id_of_machine(ledger_.disk) : options_.boot_id;
+    const auto last_boot = read_file(ledger_.disk, options_.directory + "/boot");
+    const bool same_boot = !boot.empty() && last_boot && *last_boot == boot + "\n";
+    Replay replay(ledger_, same_boot);
     Ledger::Turn turn(ledger_);
     ledger_.frozen = true;
+    LogFile::Prove prove;
+    if (!same_boot) prove = [&](const std::vector<LogFile::Frame>& unproven) { return replay.believe(unproven); };
     CD_TRY(ledger_.log, LogFile::open(ledger_.disk, options_.directory + "/log", [&](std::string_view record) {
       return replay.read(record);
-    }));
+    }, prove));
     area_.attach(*ledger_.log, [this] { return uploader_.moving(); });
     CD_TRY_VOID(ledger_.disk.sync_dir(options_.directory));
     CD_TRY_VOID(verbs_.make_inbox());
@@ -68,6 +73,7 @@ class DriveJournal final : public Journal {
     CD_TRY_VOID(ledger_.meta.set_note(kCleanNote, "0"));
     CD_TRY(recovery_, replay.finish(options_.directory + "/orphans", clean));
     CD_TRY_VOID(ledger_.compact(ledger_.log->bytes() > (1u << 20)));
+    if (!same_boot) CD_TRY_VOID(write_file_atomically(ledger_.disk, options_.directory + "/boot", boot + "\n"));
     ledger_.frozen = false;
     for (const auto& [slot, entry] : ledger_.table.all()) ledger_.requeue(slot, true);
     return {};
@@ -111,25 +117,18 @@ class DriveJournal final : public Journal {
     return verbs_.put_object(path, bytes, content_type, tag);
   }
 
-  Status sync() override {
-    // Data before the log that speaks of it.
-    CD_TRY_VOID(area_.sync_written());
-    return ledger_.log->sync();
-  }
+  Status sync() override { return ledger_.sync_all(); }
 
   [[nodiscard]] Recovery recovery() const override { return recovery_; }
 
  private:
   void sync_loop(const std::stop_token& stop) {
-    std::uint64_t synced_bytes = 0;
     std::mutex mutex;  // of this wait alone
     std::condition_variable_any timer;
     std::unique_lock lock(mutex);
     while (!timer.wait_for(lock, stop, options_.sync_interval, [&] { return stop.stop_requested(); })) {
       if (stop.stop_requested()) return;
-      const std::uint64_t bytes = ledger_.log->bytes();
-      const Status data = area_.sync_written();
-      if (data && bytes != synced_bytes && ledger_.log->sync()) synced_bytes = bytes;
+      (void)ledger_.sync_all();  // what failed is tried again next time; fsync says so to whoever asks
       Ledger::Turn turn(ledger_);
       ledger_.clear_graves(false);
       // A log that refuses to grow is mended by writing it anew.
@@ -167,7 +166,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options, Me
                                                BlockCache& blocks, ObjectStore& store, StoreHealth& health, Disk& disk,
                                                const Clock& clock, MetricRegistry& metrics) {
   CD_TRY_VOID(options.validate());
-  CD_TRY_VOID(disk.make_dirs(options.directory));
+  CD_TRY_VOID(make_dirs_durably(disk, options.directory));
   std::uint64_t staging_max = options.staging_bytes_max;
   if (staging_max == 0) {
     CD_TRY(const Disk::Space space, disk.space(options.directory));

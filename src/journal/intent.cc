@@ -9,7 +9,7 @@
 namespace cd {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1 had no content hash
 constexpr std::size_t kAttemptsMax = 8;
 
 enum Flag : std::uint32_t {  // on disk; never renumbered
@@ -104,12 +104,15 @@ std::string encode(const Intent& i) {
   out.string(i.tag);
   out.string(i.conflict_of);
   out.i64(i.since_wall_ns);
+  out.u64(i.content.high);
+  out.u64(i.content.low);
   return std::move(out).str();
 }
 
 Result<Intent> decode_intent(std::string_view bytes) {
   Decoder in(bytes);
-  if (const std::uint8_t version = in.u8(); version > kVersion)
+  const std::uint8_t version = in.u8();
+  if (version > kVersion)
     return fail(Code::unsupported, "the log holds an intent of a newer format");
   Intent i;
   const std::uint8_t kind = in.u8();
@@ -137,6 +140,10 @@ Result<Intent> decode_intent(std::string_view bytes) {
   i.tag = in.string();
   i.conflict_of = in.string();
   i.since_wall_ns = in.i64();
+  if (version >= 2) {
+    i.content.high = in.u64();
+    i.content.low = in.u64();
+  }
   const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::remove);
   if (!in.done() || !kind_ok || i.attr.type > NodeType::symlink)
     return fail(Code::corrupt, "an intent of the log cannot be read");

@@ -38,6 +38,7 @@ struct Intent {
   std::map<std::string, std::string> xattrs;
 
   StagedId staged;                       // put of a file
+  Hash128 content;                       // xxh3-128 of the staged bytes, where they were written front to back; else empty
   std::optional<StagedBase> base;        // of the staged file
   std::optional<RemoteVersion> source;   // copy
 
@@ -53,10 +54,6 @@ struct Intent {
   [[nodiscard]] bool live() const { return kind != IntentKind::remove; }  // the name is visible
   friend bool operator==(const Intent&, const Intent&) = default;
 };
-
-inline bool operator==(const StagedBase& a, const StagedBase& b) {
-  return a.version == b.version && a.limit == b.limit;
-}
 
 [[nodiscard]] std::string encode(const Intent& intent);
 [[nodiscard]] Result<Intent> decode_intent(std::string_view bytes);  // Code::corrupt

@@ -29,6 +29,7 @@
 namespace cd {
 
 struct JournalOptions {
+  std::string boot_id;                       // which start of the machine; "" = asked for
   std::string directory;                     // <state>/<drive>; made if absent, locked against a second daemon
   std::string inbox_name = "inbox";
   std::vector<std::string> reserved{".cratedrive"};  // names at the root that are nobody's

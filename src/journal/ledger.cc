@@ -231,12 +231,37 @@ Status Ledger::hide_file_again(MetaStore::Writer& writer, const std::string& pat
 
 // ---- the log
 
-Status Ledger::sync_log() { return log->sync(); }
+Status Ledger::sync_all() {
+  MutexLock lock(sync_mutex_);
+  const std::uint64_t number = log->last_number();
+  std::vector<std::string> doomed = area.take_doomed();
+  std::vector<SyncedRecord> sizes;
+  // Data before the log that speaks of it.
+  Status synced = area.sync_written(sizes);
+  if (synced && number == synced_number_ && sizes.empty() && doomed.empty()) return {};
+  std::vector<std::string> records;
+  for (const SyncedRecord& size : sizes) records.push_back(encode(Record(size)));
+  if (synced) synced = log->mark(number, records);
+  const std::uint64_t until = log->last_number();
+  if (synced) synced = log->sync();
+  if (!synced) {
+    area.keep_doomed(std::move(doomed));
+    return synced;
+  }
+  // What came meanwhile is not covered by the mark; the mark itself needs none.
+  synced_number_ = until == number + 1 ? until : number;
+  area.remove_doomed(doomed);
+  return {};
+}
 
 Status Ledger::compact(bool always) {
   constexpr std::uint64_t kBytesMin = 4u << 20;
   const std::uint64_t live = std::max<std::uint64_t>(log->bytes_at_last_rewrite(), kBytesMin);
   if (!always && log->bytes() < 4 * live) return {};
+  MutexLock lock(sync_mutex_);
+  std::vector<SyncedRecord> sizes;
+  CD_TRY_VOID(area.sync_written(sizes));  // the new log will be on the device
+  synced_number_ = 0;
   return log->rewrite([&](const Log::Record& emit) -> Status {
     CD_TRY_VOID(table.emit_live(emit));
     return area.emit_live(emit);

@@ -67,7 +67,6 @@ class Ledger {
   void requeue(const std::string& slot, bool at_once = false);
   // The tree's record for an intent; used by commit and by recovery.
   [[nodiscard]] static Status apply(MetaStore::Writer& writer, const std::string& slot, const Intent& intent);
-  [[nodiscard]] Status sync_log();
   [[nodiscard]] Status compact(bool always);
 
   // A removal was carried out. The whiteout stays for a while, no longer pending: a LIST that began before may still
@@ -82,6 +81,10 @@ class Ledger {
   void tell_outcome(UploadOutcome outcome) { outcomes_.push_back(std::move(outcome)); }
   void tell_name(InodeId parent, std::string name, InodeId gone) { names_.push_back({parent, std::move(name), gone}); }
   void tell_later(std::function<void()> call) { calls_.push_back(std::move(call)); }
+
+  // Without a Turn: everything that frames up to now speak of is on the device, and the log that says so. Then files
+  // that were dropped are removed.
+  [[nodiscard]] Status sync_all() CD_EXCLUDES(sync_mutex_);
 
   // Hooks of the uploader, called inside a Turn: an intent changed, or work may have become possible.
   std::function<void(const std::string& slot)> on_changed;
@@ -126,6 +129,10 @@ class Ledger {
     std::int64_t since_ns = 0;
     std::string path;
   };
+
+  // One sync at a time, so that none returns before what another one has begun is on the device. Turn → this.
+  Mutex sync_mutex_;
+  std::uint64_t synced_number_ CD_GUARDED_BY(sync_mutex_) = 0;  // of the log's frames
 
   Mutex mutex_;
   std::deque<Grave> graves_;

@@ -72,12 +72,15 @@ Status NamespaceVerbs::commit_locked(InodeId ino) {
   if (open != ledger_.writing.end()) {
     const StagedFile& file = *open->second.file;
     const std::uint64_t generation = file.generation();
-    if (generation != open->second.seen_generation) {
+    const StagedFile::Content content = file.content();
+    const bool written = generation != open->second.seen_generation;
+    if (written || !content.hash.empty()) intent.content = content.hash;
+    if (written) {
       intent.attr.mtime_ns = intent.attr.ctime_ns = file.modified_ns();
       open->second.seen_generation = generation;
       open->second.touched = true;
     }
-    intent.attr.size = file.size();
+    intent.attr.size = content.size;
   }
   intent.unfinished = false;
   ledger_.interrupted.erase(ino);
@@ -101,6 +104,7 @@ Status NamespaceVerbs::give_back_untouched(const Node& node, const Intent& inten
   Intent back = intent;
   back.kind = IntentKind::copy;
   back.staged = {};
+  back.content = {};
   back.base.reset();
   back.source = version;
   back.unfinished = false;
@@ -158,20 +162,11 @@ Status NamespaceVerbs::truncate(InodeId ino, std::uint64_t size) {
 }
 
 Status NamespaceVerbs::sync(InodeId ino) {
-  std::shared_ptr<StagedFile> file;
   {
     Ledger::Turn turn(ledger_);
     CD_TRY_VOID(commit_locked(ino));
-    if (const auto open = ledger_.writing.find(ino); open != ledger_.writing.end()) {
-      file = open->second.file;
-    } else if (const auto it = node(ino); it && it->record.staged) {
-      if (auto opened = ledger_.area.open(it->record.staged)) file = *opened;
-    }
   }
-  // Data before the log that speaks of it. No lock is held across the device.
-  if (file) CD_TRY_VOID(file->sync());
-  CD_TRY_VOID(ledger_.area.sync_names());
-  return ledger_.log->sync();
+  return ledger_.sync_all();  // no lock of the tree is held across the device
 }
 
 // ---- objects that are no files of the tree
@@ -188,6 +183,7 @@ Status NamespaceVerbs::put_object(const std::string& path, std::string_view byte
   Intent intent = new_intent(IntentKind::put, NodeType::file, owner, ledger_.now_wall());
   intent.bare = true;
   intent.staged = file->id();
+  intent.content = file->content().hash;
   intent.attr.size = bytes.size();
   intent.content_type = content_type;
   intent.tag = tag;

@@ -8,6 +8,7 @@ namespace {
 // On disk; never renumbered.
 enum class Kind : std::uint8_t {
   intent = 1, clear = 2, range = 3, limit = 4, drop = 5, upload = 6, part = 7, upload_gone = 8,
+  synced = 9,
 };
 
 struct Writer {
@@ -41,6 +42,7 @@ struct Writer {
     out.varint(r.part.size);
   }
   void operator()(const UploadGoneRecord& r) { kind(Kind::upload_gone), out.string(r.upload_id); }
+  void operator()(const SyncedRecord& r) { kind(Kind::synced), out.varint(r.id.value()), out.varint(r.size); }
 };
 
 std::string text(Decoder& in) { return std::string(in.string()); }
@@ -84,6 +86,11 @@ Result<Record> read(Kind kind, Decoder& in) {
       return r;
     }
     case Kind::upload_gone: return UploadGoneRecord{text(in)};
+    case Kind::synced: {
+      SyncedRecord r{staged_id(in)};
+      r.size = in.varint();
+      return r;
+    }
   }
   return fail(Code::unsupported, "the log holds a kind of record that only a newer program knows");
 }

@@ -19,6 +19,7 @@ struct ClearRecord { std::string slot; };                        // nothing is t
 struct RangeRecord { StagedId id; Range range; };                // these bytes are in the staged file
 struct LimitRecord { StagedId id; std::uint64_t limit = 0; };    // the base shows through below this only
 struct DropRecord { StagedId id; };                              // its file may go: it is no orphan
+struct SyncedRecord { StagedId id; std::uint64_t size = 0; };    // its first bytes are on the device
 struct UploadRecord {                                            // a multipart upload was begun
   std::string slot;
   UploadId upload;
@@ -29,7 +30,7 @@ struct PartRecord { std::string upload_id; Part part; };         // and this par
 struct UploadGoneRecord { std::string upload_id; };              // finished, or aborted
 
 using Record = std::variant<IntentRecord, ClearRecord, RangeRecord, LimitRecord, DropRecord, UploadRecord,
-                            PartRecord, UploadGoneRecord>;
+                            PartRecord, UploadGoneRecord, SyncedRecord>;
 
 [[nodiscard]] std::string encode(const Record& record);
 // corrupt: cannot be read; unsupported: a kind of record that this version does not know.

@@ -13,6 +13,39 @@ std::string join(const std::string& folder, std::string_view name) {
 
 }  // namespace
 
+Result<std::size_t> Replay::believe(const std::vector<LogFile::Frame>& unproven) {
+  struct Mentioned {
+    std::size_t first_frame = 0;
+    Intent last;
+  };
+  std::map<std::uint64_t, Mentioned> files;
+  for (std::size_t at = 0; at < unproven.size(); ++at) {
+    for (const std::string& bytes : unproven[at]) {
+      CD_TRY(const Record record, decode_record(bytes));
+      const auto* r = std::get_if<IntentRecord>(&record);
+      if (r == nullptr || !r->intent.staged) continue;
+      files.try_emplace(r->intent.staged.value(), Mentioned{at, {}}).first->second.last = r->intent;
+    }
+  }
+  std::size_t good = unproven.size();
+  for (const auto& [id, file] : files) {
+    facts_[StagedId(id)].doubtful = true;
+    const bool closed = !file.last.unfinished && !file.last.content.empty();
+    if (closed && file.first_frame < good && !ledger_.area.holds(StagedId(id), {file.last.attr.size, file.last.content}))
+      good = file.first_frame;
+  }
+  return good;
+}
+
+// What was written behind the last sync of a file that was not closed may be anything.
+Status Replay::cut_unproven(const Intent& intent, const StagedFacts& facts) {
+  if (same_boot_ || !intent.unfinished) return {};
+  std::uint64_t size = facts.doubtful ? facts.synced : std::max(facts.synced, intent.attr.size);
+  if (intent.base) size = std::max(size, intent.base->limit);
+  Status cut = ledger_.area.cut(intent.staged, size);
+  return !cut && cut.error().code == Code::not_found ? Status{} : cut;  // restore() says it
+}
+
 Status Replay::read(std::string_view bytes) {
   CD_TRY(const Record record, decode_record(bytes));
   ledger_.table.apply(record);
@@ -22,6 +55,7 @@ Status Replay::read(std::string_view bytes) {
     facts.limit = std::min(r->limit, facts.limit.value_or(r->limit));
     facts.ranges.truncate(*facts.limit);
   }
+  if (const auto* r = std::get_if<SyncedRecord>(&record)) facts_[r->id].synced = r->size;
   if (const auto* r = std::get_if<DropRecord>(&record)) {
     facts_.erase(r->id);
     dropped_.insert(r->id.value());
@@ -53,6 +87,7 @@ Status Replay::restore_staged(Change& fixes, Journal::Recovery& found) {
     if (!intent.staged) continue;
     std::optional<StagedBase> base = intent.base;
     const StagedFacts& facts = facts_[intent.staged];
+    CD_TRY_VOID(cut_unproven(intent, facts));
     if (base && facts.limit) base->limit = std::min(base->limit, *facts.limit);
     if (Status there = ledger_.area.restore(intent.staged, base, facts.ranges); !there) {
       if (there.error().code != Code::not_found) return there;

@@ -12,8 +12,12 @@ namespace cd {
 
 class Replay {
  public:
-  explicit Replay(Ledger& ledger) : ledger_(ledger) {}
+  // Same boot: the machine has not lost anything since the log was written.
+  Replay(Ledger& ledger, bool same_boot) : ledger_(ledger), same_boot_(same_boot) {}
 
+  // For LogFile::open after a power loss. Believed are the frames before the first that speaks of a file whose bytes
+  // are not those that were closed, so that what remains is the tree as it was at one moment.
+  [[nodiscard]] Result<std::size_t> believe(const std::vector<LogFile::Frame>& unproven);
   [[nodiscard]] Status read(std::string_view record);     // for Log::open
   // After the log is read. `warm`: MetaStore was there before; `clean`: and was left by an orderly stop.
   [[nodiscard]] Result<Journal::Recovery> finish(const std::string& orphans, bool clean);
@@ -22,7 +26,11 @@ class Replay {
   struct StagedFacts {
     RangeSet ranges;
     std::optional<std::uint64_t> limit;
+    std::uint64_t synced = 0;  // so many bytes are on the device
+    bool doubtful = false;     // what an intent says of its size is not proven
   };
+
+  [[nodiscard]] Status cut_unproven(const Intent& intent, const StagedFacts& facts);
 
   [[nodiscard]] Status restore_staged(Change& fixes, Journal::Recovery& found);
   [[nodiscard]] Status apply_intents();
@@ -30,6 +38,7 @@ class Replay {
   [[nodiscard]] bool hides_a_twin(const std::string& path) const;
 
   Ledger& ledger_;
+  const bool same_boot_;
   std::unordered_map<StagedId, StagedFacts> facts_;
   std::unordered_set<std::uint64_t> dropped_;
 };

@@ -85,6 +85,22 @@ Result<std::size_t> StagedFileOnDisk::read(std::uint64_t offset, char* out, std:
   return done;
 }
 
+StagedFile::Content StagedFileOnDisk::content() const {
+  Shared lock(bytes_->mutex);
+  const bool whole = hasher_ && hashed_bytes_ == bytes_->size;
+  return {bytes_->size, whole ? hasher_->digest() : Hash128{}};
+}
+
+void StagedFileOnDisk::hash_write(std::uint64_t offset, std::string_view data) {
+  if (!hasher_) return;
+  if (offset != hashed_bytes_ || offset != bytes_->size) {
+    hasher_.reset();
+    return;
+  }
+  hasher_->update(data);
+  hashed_bytes_ += data.size();
+}
+
 void StagedFileOnDisk::changed() {
   ++bytes_->generation;
   bytes_->modified_ns = bytes_->area.now_ns();
@@ -113,12 +129,14 @@ Status StagedFileOnDisk::write_locked(std::uint64_t offset, std::string_view dat
   std::uint64_t fresh = 0;
   for (const Range& r : bytes_->ours.outside(range)) fresh += r.length;
   CD_TRY_VOID(bytes_->area.reserve(fresh));
+  hash_write(offset, data);
   Status written = file_->write(offset, data);
   crash_point("staging.after_write");
   if (written) written = own(range);
   // A torn write may have lengthened the local file, and its size is what recovery believes.
   if (!written) {
     bytes_->area.release(fresh);
+    hasher_.reset();
     if (range.end() > bytes_->size) (void)file_->truncate(bytes_->size);
     return written;
   }
@@ -156,6 +174,8 @@ Status StagedFileOnDisk::truncate(std::uint64_t size) {
   const std::uint64_t before = bytes_->ours.total();
   bytes_->ours.truncate(size);
   bytes_->area.release(before - bytes_->ours.total());
+  if (size != bytes_->size) hasher_.reset();
+  if (size == 0) hasher_.emplace(), hashed_bytes_ = 0;
   bytes_->size = size;
   changed();
   return {};
@@ -178,6 +198,7 @@ Status StagedFileOnDisk::punch_hole(std::uint64_t offset, std::uint64_t length) 
   Exclusive lock(bytes_->mutex);
   if (offset >= bytes_->size || length == 0) return {};
   const Range range{offset, std::min(length, bytes_->size - offset)};
+  hasher_.reset();
   CD_TRY_VOID(zero(range));
   const std::uint64_t before = bytes_->ours.total();
   CD_TRY_VOID(own(range));

@@ -39,6 +39,8 @@ struct StagedBytes {
   std::atomic<bool> dropped{false};
   std::atomic<bool> unsynced{false};
 
+  std::atomic<std::uint64_t> synced_size{0};  // so many bytes are on the device, as the log says
+
   // Guarded by mutex; exclusive to change.
   mutable std::shared_mutex mutex;
   std::uint64_t size = 0;
@@ -56,7 +58,9 @@ struct StagedBytes {
 class StagedFileOnDisk final : public StagedFile {
  public:
   StagedFileOnDisk(std::shared_ptr<StagedBytes> bytes, std::unique_ptr<DiskFile> file)
-      : bytes_(std::move(bytes)), file_(std::move(file)) {}
+      : bytes_(std::move(bytes)), file_(std::move(file)) {
+    if (bytes_->size == 0) hasher_.emplace();
+  }
 
   [[nodiscard]] StagedId id() const override { return bytes_->id; }
   [[nodiscard]] std::uint64_t size() const override;
@@ -69,6 +73,7 @@ class StagedFileOnDisk final : public StagedFile {
   [[nodiscard]] Status truncate(std::uint64_t size) override;
   [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) override;
   [[nodiscard]] Status sync() override;
+  [[nodiscard]] Content content() const override;
   [[nodiscard]] std::uint64_t generation() const override { return bytes_->generation.load(); }
   [[nodiscard]] std::int64_t modified_ns() const override { return bytes_->modified_ns.load(); }
   [[nodiscard]] int fd() const override { return file_->fd(); }
@@ -78,9 +83,13 @@ class StagedFileOnDisk final : public StagedFile {
   Status own(Range range);  // the bytes are written: log and note it
   Status zero(Range range);
   void changed();
+  void hash_write(std::uint64_t offset, std::string_view data);
 
   const std::shared_ptr<StagedBytes> bytes_;
   const std::unique_ptr<DiskFile> file_;
+  // Guarded by the bytes' mutex: the hash of all bytes for as long as they are written front to back.
+  std::optional<Hasher128> hasher_;
+  std::uint64_t hashed_bytes_ = 0;
 };
 
 // Where the bytes of a range come from; the pure part. `size` clips.

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/result.h"
 #include "cache/meta_record.h"
@@ -23,6 +24,8 @@ namespace cd {
 struct StagedBase {
   RemoteVersion version;
   std::uint64_t limit = 0;  // bytes [0, limit) of the version show through where nothing is ours
+
+  friend bool operator==(const StagedBase&, const StagedBase&) = default;
 };
 
 class StagedFile {
@@ -53,6 +56,13 @@ class StagedFile {
   [[nodiscard]] virtual Status truncate(std::uint64_t size) = 0;
   [[nodiscard]] virtual Status punch_hole(std::uint64_t offset, std::uint64_t length) = 0;  // reads as zeros after
   [[nodiscard]] virtual Status sync() = 0;
+
+  // What it holds at one moment. The hash is empty if its bytes were not written front to back since it was empty.
+  struct Content {
+    std::uint64_t size = 0;
+    Hash128 hash;  // xxh3-128
+  };
+  [[nodiscard]] virtual Content content() const = 0;
 
   // Counts writes and truncates: equal numbers before and after mean that nothing changed between.
   [[nodiscard]] virtual std::uint64_t generation() const = 0;

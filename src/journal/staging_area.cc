@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <mutex>
+#include <utility>
 
 namespace cd {
 
@@ -41,6 +43,10 @@ std::string StagingArea::path_of(StagedId id) const {
   char name[24];
   std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(id.value()));
   return directory_ + "/" + name;
+}
+
+StagedId StagingArea::id_of(const std::string& path) {
+  return StagedId(std::strtoull(path.substr(path.rfind('/') + 1).c_str(), nullptr, 16));
 }
 
 std::shared_ptr<StagedBytes> StagingArea::find(StagedId id) const {
@@ -103,9 +109,26 @@ void StagingArea::drop(StagedId id) {
 
 void StagingArea::remove_file(const StagedBytes& bytes) {
   release(bytes.ours.total());
-  (void)disk_.remove(bytes.path);  // what stays behind is taken away at the next start: its drop is logged
   MutexLock lock(mutex_);
-  dropping_.erase(bytes.id.value());
+  doomed_.push_back(bytes.path);
+}
+
+std::vector<std::string> StagingArea::take_doomed() {
+  MutexLock lock(mutex_);
+  return std::exchange(doomed_, {});
+}
+
+void StagingArea::keep_doomed(std::vector<std::string> paths) {
+  MutexLock lock(mutex_);
+  doomed_.insert(doomed_.end(), std::make_move_iterator(paths.begin()), std::make_move_iterator(paths.end()));
+}
+
+void StagingArea::remove_doomed(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    (void)disk_.remove(path);  // what stays behind is taken away at the next start: its drop is logged
+    MutexLock lock(mutex_);
+    dropping_.erase(id_of(path).value());
+  }
 }
 
 Status StagingArea::fill(StagedId id, std::string_view body, std::uint64_t generation) {
@@ -135,6 +158,26 @@ void StagingArea::rebase(StagedId id, const RemoteVersion& version) {
   if (bytes->base) bytes->base->version = version;
 }
 
+bool StagingArea::holds(StagedId id, const StagedFile::Content& content) const {
+  auto file = disk_.open(path_of(id), OpenMode::read);
+  if (!file || (*file)->size().value_or(0) < content.size) return false;
+  Hasher128 hasher;
+  std::string chunk(1u << 20, '\0');
+  for (std::uint64_t at = 0; at < content.size;) {
+    const auto got = (*file)->read(at, chunk.data(), std::min<std::uint64_t>(chunk.size(), content.size - at));
+    if (!got || *got == 0) return false;
+    hasher.update({chunk.data(), *got});
+    at += *got;
+  }
+  return hasher.digest() == content.hash;
+}
+
+Status StagingArea::cut(StagedId id, std::uint64_t size) {
+  CD_TRY(auto file, disk_.open(path_of(id), OpenMode::write));
+  CD_TRY(const std::uint64_t now, file->size());
+  return now > size ? file->truncate(size) : Status{};
+}
+
 Status StagingArea::restore(StagedId id, std::optional<StagedBase> base, const RangeSet& logged) {
   use_ids_above(id);
   auto bytes = std::make_shared<StagedBytes>(*this, id, path_of(id));
@@ -153,7 +196,10 @@ Status StagingArea::restore(StagedId id, std::optional<StagedBase> base, const R
   }
   bytes->base = std::move(base);
   charge(bytes->ours.total());
+  bytes->unsynced = true;  // a killed daemon may have left it so
+  names_unsynced_ = true;
   MutexLock lock(mutex_);
+  unsynced_.push_back(bytes);
   files_[id] = std::move(bytes);
   return {};
 }
@@ -168,12 +214,14 @@ Result<std::uint64_t> StagingArea::clear_rest(const std::unordered_set<std::uint
   CD_TRY(const auto names, disk_.list(directory_));
   std::uint64_t moved = 0;
   for (const std::string& name : names) {
-    const StagedId id(std::strtoull(name.c_str(), nullptr, 16));
-    use_ids_above(id);
     const std::string path = directory_ + "/" + name;
+    const StagedId id = id_of(path);
+    use_ids_above(id);
     if (path == path_of(id) && find(id)) continue;
     if (path == path_of(id) && dropped.contains(id.value())) {
-      CD_TRY_VOID(disk_.remove(path));
+      MutexLock lock(mutex_);
+      dropping_.insert(id.value());
+      doomed_.push_back(path);
       continue;
     }
     CD_TRY_VOID(disk_.make_dirs(orphans));
@@ -205,6 +253,7 @@ Status StagingArea::emit_live(const Log::Record& emit) const {
   }
   for (const std::uint64_t id : dropping) CD_TRY_VOID(emit(encode(DropRecord{StagedId(id)})));
   for (const auto& bytes : all) {
+    if (const std::uint64_t size = bytes->synced_size; size > 0) CD_TRY_VOID(emit(encode(SyncedRecord{bytes->id, size})));
     std::vector<Range> ranges;
     std::optional<std::uint64_t> limit;
     {
@@ -218,7 +267,7 @@ Status StagingArea::emit_live(const Log::Record& emit) const {
   return {};
 }
 
-Status StagingArea::sync_written() {
+Status StagingArea::sync_written(std::vector<SyncedRecord>& records) {
   std::vector<std::shared_ptr<StagedBytes>> todo;
   {
     MutexLock lock(mutex_);
@@ -228,8 +277,12 @@ Status StagingArea::sync_written() {
   for (const auto& bytes : todo) {
     if (bytes->dropped) continue;
     auto file = open(bytes->id);
+    const std::uint64_t size = file ? (*file)->size() : 0;
     Status synced = file ? (*file)->sync() : Status{};
     if (!synced) worst = synced;
+    if (!file || !synced) continue;
+    bytes->synced_size = size;
+    records.push_back({bytes->id, size});
   }
   if (Status synced = sync_names(); !synced) worst = synced;
   return worst;

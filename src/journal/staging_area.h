@@ -32,12 +32,20 @@ class StagingArea {
   void rebase(StagedId id, const RemoteVersion& version);
 
   // ---- recovery, before attach()
+  // Does the local file hold exactly these bytes?
+  [[nodiscard]] bool holds(StagedId id, const StagedFile::Content& content) const;
+  // After a power loss: cuts the file to these bytes if it is longer.
+  [[nodiscard]] Status cut(StagedId id, std::uint64_t size);
   // Takes up a file that the log speaks of. not_found: its bytes are gone.
   [[nodiscard]] Status restore(StagedId id, std::optional<StagedBase> base, const RangeSet& logged);
-  // Everything in the folder that was not restored: removed if `dropped`, else moved to `orphans`. How many moved.
+  // Everything in the folder that was not restored: doomed if `dropped`, else moved to `orphans`. How many moved.
   [[nodiscard]] Result<std::uint64_t> clear_rest(const std::unordered_set<std::uint64_t>& dropped,
                                                  const std::string& orphans);
   void use_ids_above(StagedId id);
+
+  // Where the bytes of a file lie, and which one lies here (anything for a path that is none of ours).
+  [[nodiscard]] std::string path_of(StagedId id) const;
+  [[nodiscard]] static StagedId id_of(const std::string& path);
 
   // ---- state
   struct Summary {
@@ -50,9 +58,13 @@ class StagingArea {
   [[nodiscard]] std::uint64_t bytes_max() const { return bytes_max_; }
   // The records that a rewritten log needs beside the intents.
   [[nodiscard]] Status emit_live(const Log::Record& emit) const;
-  // Everything written so far is on the device, names included.
-  [[nodiscard]] Status sync_written();
-  [[nodiscard]] Status sync_names();
+  // Everything written so far is on the device, names included. Gives what is new about how much of which file is.
+  [[nodiscard]] Status sync_written(std::vector<SyncedRecord>& synced);
+  // Files of which a drop is in the log, and nobody reads them: to be removed when the log is on the device. Were they
+  // removed before, a power loss could bring back the intent without its bytes.
+  [[nodiscard]] std::vector<std::string> take_doomed();
+  void remove_doomed(const std::vector<std::string>& paths);
+  void keep_doomed(std::vector<std::string> paths);  // the log could not be synced
 
   // ---- for StagedBytes
   [[nodiscard]] Status reserve(std::uint64_t bytes);  // busy, no_space
@@ -65,7 +77,7 @@ class StagingArea {
   void remove_file(const StagedBytes& bytes);
 
  private:
-  [[nodiscard]] std::string path_of(StagedId id) const;
+  [[nodiscard]] Status sync_names();
   [[nodiscard]] std::shared_ptr<StagedBytes> find(StagedId id) const;
 
   // Constant after attach().
@@ -84,6 +96,7 @@ class StagingArea {
   std::unordered_map<StagedId, std::shared_ptr<StagedBytes>> files_ CD_GUARDED_BY(mutex_);
   std::unordered_set<std::uint64_t> dropping_ CD_GUARDED_BY(mutex_);  // dropped, file still there
   std::vector<std::shared_ptr<StagedBytes>> unsynced_ CD_GUARDED_BY(mutex_);
+  std::vector<std::string> doomed_ CD_GUARDED_BY(mutex_);  // paths
 };
 
 }  // namespace cd

@@ -29,21 +29,6 @@ class OpenedFolder final : public ForwardingStore, public Probeable {
 
 }  // namespace
 
-Status StoreOptions::validate() const {
-  if (!endpoint.empty() && !Endpoint::parse(endpoint)) {
-    return fail(Code::invalid, fmt::format("the endpoint {} is not of the form https://host or http://host:port", endpoint));
-  }
-  if (addressing != "auto" && addressing != "path" && addressing != "virtual") {
-    return fail(Code::invalid, fmt::format("addressing is \"{}\": it must be auto, path or virtual", addressing));
-  }
-  if (connections < 1 || connections > 1024) return fail(Code::invalid, "connections must be 1 to 1024");
-  if (connect_timeout <= Millis(0) || stall_timeout <= Millis(0) || default_deadline <= Millis(0)) {
-    return fail(Code::invalid, "the timeouts of the store must be longer than 0");
-  }
-  if (body_memory_bytes < (1u << 20)) return fail(Code::invalid, "body_memory_bytes must be at least 1 MiB");
-  return {};
-}
-
 Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
                                                 MetricRegistry& metrics) {
   CD_TRY_VOID(options.validate());

@@ -27,6 +27,16 @@ std::string content_md5(const Md5Digest& digest) {
 
 constexpr int kRangeNotSatisfiable = 416;
 
+// A store, or what stands before it, may repeat our headers in the words of its error.
+HttpResponse without_secrets(HttpResponse response, const SigningKeys& keys) {
+  for (const std::string& secret : {keys.secret_key, keys.session_token}) {
+    if (secret.empty()) continue;
+    for (auto at = response.body.find(secret); at != std::string::npos; at = response.body.find(secret, at))
+      response.body.replace(at, secret.size(), "***");
+  }
+  return response;
+}
+
 }  // namespace
 
 S3Store::S3Store(S3Place place, S3Parts parts, const TraitsCell& traits, std::uint64_t body_bytes_max)
@@ -66,7 +76,8 @@ Status S3Store::check(const HttpResponse& response, S3Answers accepted, const st
     parts_.throttle.succeeded();
     return {};
   }
-  Error error = error_from_answer(response, place_, what, parts_.clock.wall_ns());
+  Error error = error_from_answer(without_secrets(response, *parts_.credentials.keys()), place_, what,
+                                  parts_.clock.wall_ns());
   if (error.code == Code::throttled) {
     parts_.throttle.slow_down(parts_.clock.steady_ns(), retry_after(response, parts_.clock.wall_ns()));
   } else {

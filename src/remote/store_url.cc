@@ -1,4 +1,4 @@
-// StoreUrl: text to scheme, bucket and prefix, and back. Pure.
+// StoreUrl: text to scheme, bucket and prefix, and back; what StoreOptions may be. Pure.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace cd {
 namespace {
 
 tl::unexpected<Error> bad(const std::string& text, std::string_view why) {
-  return fail(Code::invalid, fmt::format("{}: {}", printable(text), why));
+  return fail(Code::invalid, fmt::format("{}: {}", printable(without_userinfo(text)), why));
 }
 
 Result<StoreUrl> parse_file(const std::string& text, const std::string& rest) {
@@ -88,6 +88,22 @@ Result<StoreUrl> StoreUrl::parse(const std::string& text) {
     return bad(text, "write s3://bucket/prefix, and give the server with --endpoint or AWS_ENDPOINT_URL");
   }
   return bad(text, fmt::format("\"{}\" stores are not supported: s3://, r2:// and file:// are", printable(scheme)));
+}
+
+Status StoreOptions::validate() const {
+  if (!endpoint.empty() && !Endpoint::parse(endpoint)) {
+    return fail(Code::invalid, fmt::format("the endpoint {} is not of the form https://host or http://host:port",
+                                           printable(without_userinfo(endpoint))));
+  }
+  if (addressing != "auto" && addressing != "path" && addressing != "virtual") {
+    return fail(Code::invalid, fmt::format("addressing is \"{}\": it must be auto, path or virtual", addressing));
+  }
+  if (connections < 1 || connections > 1024) return fail(Code::invalid, "connections must be 1 to 1024");
+  if (connect_timeout <= Millis(0) || stall_timeout <= Millis(0) || default_deadline <= Millis(0)) {
+    return fail(Code::invalid, "the timeouts of the store must be longer than 0");
+  }
+  if (body_memory_bytes < (1u << 20)) return fail(Code::invalid, "body_memory_bytes must be at least 1 MiB");
+  return {};
 }
 
 }  // namespace cd

@@ -23,7 +23,8 @@ int hex_value(char c) {
 }
 
 bool is_calendar_date(const tm& t) {
-  return t.tm_year >= 0 && t.tm_year < 1100 && t.tm_mon >= 0 && t.tm_mon < 12 && t.tm_mday >= 1 && t.tm_mday <= 31 &&
+  return t.tm_year >= 0 && t.tm_year < 362 &&  // 2262: what 64 bits of nanoseconds hold
+         t.tm_mon >= 0 && t.tm_mon < 12 && t.tm_mday >= 1 && t.tm_mday <= 31 &&
          t.tm_hour >= 0 && t.tm_hour < 24 && t.tm_min >= 0 && t.tm_min < 60 && t.tm_sec >= 0 && t.tm_sec <= 60;
 }
 
@@ -77,6 +78,14 @@ std::optional<Endpoint> Endpoint::parse(std::string_view url) {
   const std::string own_port = endpoint.scheme == "http" ? ":80" : ":443";
   if (endpoint.host.ends_with(own_port)) endpoint.host.resize(endpoint.host.size() - own_port.size());
   return endpoint;
+}
+
+std::string without_userinfo(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t at = url.rfind('@');
+  if (at == std::string_view::npos || at < begin) return std::string(url);
+  return std::string(url.substr(0, begin)) + "***" + std::string(url.substr(at));
 }
 
 std::optional<std::int64_t> parse_http_date(std::string_view text) {

@@ -15,6 +15,9 @@ enum class KeepSlashes : bool { no, yes };
 // Empty: a '%' without two hexadecimal digits. '+' stays '+'.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 
+// For messages: a URL without what stands before an '@', which may be a secret.
+[[nodiscard]] std::string without_userinfo(std::string_view url);
+
 struct Endpoint {
   std::string scheme;  // "http" or "https"
   std::string host;    // with ":port" unless it is the scheme's own

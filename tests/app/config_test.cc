@@ -48,6 +48,19 @@ TEST(ConfigTest, SectionsSetOptionsOfEachType) {
   EXPECT_EQ(config.settle, Millis(3000));
 }
 
+TEST(ConfigTest, LettersBeyondAsciiStandInStringsAndCommentsOnly) {
+  Config config;
+  EXPECT_TRUE(apply_toml(config, "# käse\n[drive]\ninbox_name = \"käse\" # ñ\n[inbox]\ndestination = 'é/{path}'\n", "f", ""));
+  EXPECT_EQ(config.inbox_name, "käse");
+  EXPECT_TRUE(apply_toml(config, "\xEF\xBB\xBF[inbox]\ndestination = \"\"\"\nä\\\"{path}\"\"\"\n", "f", ""));
+  for (const char* bare : {"[[\xEF\xBB\x80\x03 e]v", "[drive]\ninbox_name = é", "é = 1", "[drive]\n'x' é"}) {
+    const Status refused = apply_toml(config, bare, "f", "");
+    ASSERT_FALSE(refused) << bare;
+    EXPECT_EQ(refused.error().code, Code::invalid);
+    EXPECT_EQ(refused.error().message.find("f:"), 0u) << refused.error().message;
+  }
+}
+
 TEST(ConfigTest, AnUnknownKeyNamesItsLineAndTheNearestKey) {
   EXPECT_EQ(error_of("[cache]\n\ncache_sise = \"1GiB\"\n"),
             "c.toml:3: unknown key \"cache_sise\" in [cache]; did you mean \"cache_size\"?");

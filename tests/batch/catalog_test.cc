@@ -22,6 +22,12 @@ TEST(CatalogTest, NoCellIsAFormula) {
   EXPECT_EQ(csv_cell(""), "");
 }
 
+TEST(CatalogTest, NoCellSteersATerminal) {
+  EXPECT_EQ(csv_cell("\x1b[31mred\x07"), "\\x1B[31mred\\x07");
+  EXPECT_EQ(csv_cell("a\xC2\x9B" "b"), "a\\xC2\\x9Bb");
+  EXPECT_EQ(csv_cell("a\tb\nä"), "\"a\tb\nä\"");
+}
+
 TEST(CatalogTest, ItListsWhatHasLabelsAndOnlyThat) {
   testing::TempFolder folder;
   testing::MemoryStore store;

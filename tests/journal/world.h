@@ -24,8 +24,9 @@ namespace cd::testing {
 
 class TempDirectory {
  public:
-  TempDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "cratedrive-journal-XXXXXX").string();
+  TempDirectory() : TempDirectory(std::filesystem::temp_directory_path()) {}
+  explicit TempDirectory(const std::filesystem::path& parent) {
+    std::string name = (parent / "cratedrive-journal-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
@@ -40,6 +41,11 @@ class TempDirectory {
  private:
   std::string path_;
 };
+
+// Where a sync costs nothing, for tests that open a drive a thousand times.
+inline std::filesystem::path memory_folder() {
+  return std::filesystem::is_directory("/dev/shm") ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+}
 
 inline MemoryStoreOptions small_parts() {
   MemoryStoreOptions options;
@@ -95,8 +101,9 @@ struct Recorder final : JournalObserver {
 
 class World {
  public:
-  World(ObjectStore& store, std::string directory, JournalOptions options = quick_options())
-      : store_(store), directory_(std::move(directory)), options_(std::move(options)) {
+  World(ObjectStore& store, std::string directory, JournalOptions options = quick_options(),
+        Disk& journal_disk = system_disk())
+      : store_(store), directory_(std::move(directory)), options_(std::move(options)), disk_(journal_disk) {
     options_.directory = directory_ + "/state";
   }
   ~World() { close(); }
@@ -111,7 +118,7 @@ class World {
     BlockCacheOptions block_options;
     block_options.directory = directory_ + "/cache/blocks";
     blocks = std::make_unique<BlockCache>(*meta, store_, system_disk(), system_clock(), *metrics, block_options);
-    auto made = Journal::open(options_, *meta, *tree, *blocks, store_, *health, system_disk(), system_clock(), *metrics);
+    auto made = Journal::open(options_, *meta, *tree, *blocks, store_, *health, disk_, system_clock(), *metrics);
     ASSERT_TRUE(made) << made.error().message;
     journal = std::move(*made);
     journal->add_observer(&seen);
@@ -123,6 +130,12 @@ class World {
     blocks.reset();
     tree.reset();
     meta.reset();
+  }
+  void boot(std::string id) { options_.boot_id = std::move(id); }
+  // As if the machine stopped here: nothing is put in order. Its disk must lose what is written from now on.
+  void abandon() {
+    journal.reset();
+    close();
   }
   void reopen(bool without_cache, bool with_start = true) {
     close();
@@ -276,6 +289,7 @@ class World {
   ObjectStore& store_;
   const std::string directory_;
   JournalOptions options_;
+  Disk& disk_;
 };
 
 // The bucket as the same map: keys and bytes, and every folder that they imply.

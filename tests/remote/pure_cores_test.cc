@@ -80,10 +80,24 @@ TEST(UrlTextTest, DatesOfHeadersAndDocuments) {
   EXPECT_EQ(parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT"), 1'445'412'480'000'000'000);
   EXPECT_EQ(parse_iso_date("2015-10-21T07:28:00.000Z"), 1'445'412'480'000'000'000);
   EXPECT_EQ(parse_iso_date("2015-10-21T07:28:00Z"), 1'445'412'480'000'000'000);
-  for (const char* bad : {"", "yesterday", "2015-10-21", "2015-10-21T07:28:00+02:00", "2015-99-21T07:28:00Z"}) {
+  for (const char* bad : {"", "yesterday", "2015-10-21", "2015-10-21T07:28:00+02:00", "2015-99-21T07:28:00Z",
+                          "2824-01-01T00:00:00Z", "Wed, 21 Oct 2715 07:28:00 GMT"}) {
     EXPECT_FALSE(parse_iso_date(bad)) << bad;
     EXPECT_FALSE(parse_http_date(bad)) << bad;
   }
+}
+
+TEST(StoreUrlTest, NoMessageRepeatsASecretOfAUrl) {
+  for (const char* url : {"s3://AKIA:hush@bucket", "s3://AKIA:hu/sh@bucket", "s3://hush@bucket/a@b", "https://u:hush@h/b"}) {
+    const auto parsed = StoreUrl::parse(url);
+    ASSERT_FALSE(parsed) << url;
+    EXPECT_EQ(parsed.error().message.find("hu"), std::string::npos) << parsed.error().message;
+  }
+  StoreOptions options;
+  options.endpoint = "https://u:hush@host";
+  const Status refused = options.validate();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message.find("hush"), std::string::npos);
 }
 
 TEST(UrlTextTest, EndpointsLoseTheirOwnPort) {
