@@ -9,7 +9,8 @@
 namespace cd {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;       // newest that is understood
+constexpr std::uint8_t kVersionPlain = 1;  // without fifos, sockets, devices: readable by those who know none
 constexpr std::size_t kAttemptsMax = 8;
 
 enum Flag : std::uint32_t {  // on disk; never renumbered
@@ -66,6 +67,7 @@ void put_attributes(Encoder& out, const Attributes& a) {
   out.i64(a.atime_ns);
   out.i64(a.mtime_ns);
   out.i64(a.ctime_ns);
+  if (is_device(a.type)) out.varint(a.device);
 }
 
 Attributes get_attributes(Decoder& in) {
@@ -78,6 +80,7 @@ Attributes get_attributes(Decoder& in) {
   a.atime_ns = in.i64();
   a.mtime_ns = in.i64();
   a.ctime_ns = in.i64();
+  if (is_device(a.type)) a.device = in.varint();
   return a;
 }
 
@@ -85,7 +88,7 @@ Attributes get_attributes(Decoder& in) {
 
 std::string encode(const Intent& i) {
   Encoder out;
-  out.u8(kVersion);
+  out.u8(is_special(i.attr.type) ? kVersion : kVersionPlain);
   out.u8(static_cast<std::uint8_t>(i.kind));
   out.u32(flag(i.hold, kHold) | flag(i.unfinished, kUnfinished) | flag(i.dirty, kDirty) |
           flag(i.exact, kExact) | flag(i.base.has_value(), kHasBase) |
@@ -138,7 +141,7 @@ Result<Intent> decode_intent(std::string_view bytes) {
   i.conflict_of = in.string();
   i.since_wall_ns = in.i64();
   const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::remove);
-  if (!in.done() || !kind_ok || i.attr.type > NodeType::symlink)
+  if (!in.done() || !kind_ok || i.attr.type > NodeType::block_device)
     return fail(Code::corrupt, "an intent of the log cannot be read");
   return i;
 }
@@ -215,6 +218,7 @@ std::uint64_t body_bytes(const Intent& intent) {
   if (intent.kind == IntentKind::marker || intent.attr.type == NodeType::directory) return 0;
   if (intent.kind == IntentKind::copy && intent.source) return intent.source->size;
   if (intent.attr.type == NodeType::symlink) return symlink_body(intent.target).size();
+  if (is_special(intent.attr.type)) return kSpecialBodyBytes;
   return intent.attr.size;
 }
 

@@ -19,7 +19,7 @@ Condition condition_of(const std::optional<RemoteVersion>& expected) {
 std::string type_of(const Intent& intent, const std::string& slot) {
   if (is_folder_slot(slot)) return "application/x-directory";
   if (!intent.content_type.empty()) return intent.content_type;
-  return intent.attr.type == NodeType::symlink ? "application/octet-stream" : content_type_of(slot);
+  return intent.attr.type == NodeType::file ? content_type_of(slot) : "application/octet-stream";
 }
 
 }  // namespace
@@ -28,6 +28,7 @@ std::string type_of(const Intent& intent, const std::string& slot) {
 
 void Uploader::put(const FlightPtr& flight) {
   if (flight->intent.attr.type == NodeType::symlink) return send_body(flight, share(symlink_body(flight->intent.target)));
+  if (is_special(flight->intent.attr.type)) return send_body(flight, share(special_body()));
   if (!flight->file) return failed(flight, {Code::io, flight->slot + " has no staged bytes"});
   const std::uint64_t size = body_bytes(flight->intent);
   if (size >= options_.multipart_bytes) return multipart(flight);
@@ -91,11 +92,7 @@ void Uploader::learn_source(const FlightPtr& flight, Result<ObjectHead> head) {
   for (const auto& [name, value] : intent.xattrs) known.xattrs[name] = value;
   intent.metadata = known.metadata;
   intent.xattrs = known.xattrs;
-  if (!intent.dirty) {
-    const std::uint64_t size = intent.attr.size;
-    intent.attr = known.attr;
-    intent.attr.size = size;
-  }
+  if (!intent.dirty) intent.attr = known.attr;
   intent.exact = true;
   {
     Ledger::Turn turn(ledger_);
