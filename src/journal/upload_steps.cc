@@ -128,6 +128,21 @@ void Uploader::remove(const FlightPtr& flight) {
   }));
 }
 
+// A store of files and folders cannot have a folder where a file still is, and that file's removal is on our list. A
+// copy lets go of its source meanwhile: that may lie below the very name (two that changed places).
+bool Uploader::waits_its_turn(const FlightPtr& flight, const Error& error) {
+  if (error.code != Code::not_directory && error.code != Code::is_directory) return false;
+  {
+    Ledger::Turn turn(ledger_);
+    if (!ledger_.table.waits_for_removal(flight->slot)) return false;
+  }
+  if (flight->intent.kind == IntentKind::copy)
+    materialise_now(flight);
+  else
+    failed(flight, {Code::busy, error.message});
+  return true;
+}
+
 // ---- materialise: the source's bytes become a staged file, and the copy a put
 
 void Uploader::materialise(const FlightPtr& flight) {
