@@ -20,7 +20,8 @@ AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 NOREPLACE, EXCHANGE = 1, 2
 KEEP_SIZE, PUNCH_HOLE, COLLAPSE_RANGE, ZERO_RANGE, INSERT_RANGE = 1, 2, 8, 16, 32
-NODES = ("regular", "fifo", "block", "char", "socket")
+ROOT = os.geteuid() == 0
+NODES = ("regular", "fifo", "block", "char", "socket") if ROOT else ("regular", "fifo", "socket")
 TYPES = NODES + ("dir", "symlink")
 NOBODY, OTHER = 65534, 65533
 CASES = {}
