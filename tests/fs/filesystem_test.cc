@@ -148,6 +148,25 @@ TEST(FilesystemTest, ADeviceNodeIsAnObjectThatAColdCacheRecognises) {
   EXPECT_EQ(head->info.size, kSpecialBodyBytes);
 }
 
+// A LIST that began before the removal would show the file beside the folder, under its escaped name.
+TEST(FilesystemTest, AFileWhoseNameAFolderTookStaysHiddenForAWhileAfterItsRemoval) {
+  Drive drive;
+  ASSERT_TRUE(drive.save("name", "a file first"));
+  ASSERT_TRUE(drive.drain());
+  drive.flaky->add({.on = {Verb::remove, "name"}, .kind = FaultKind::hold});
+  ASSERT_TRUE(drive.unlink("name"));
+  drive.flaky->wait_held(1);
+  ASSERT_TRUE(drive.mkdir("name"));
+  drive.flaky->clear();
+  drive.flaky->release_held();
+  ASSERT_TRUE(drive.drain());
+  const auto twin = drive.meta->lookup_raw(kRootInode, "%2Fname").value();
+  ASSERT_TRUE(twin);
+  EXPECT_TRUE(twin->whiteout);
+  EXPECT_FALSE(twin->pending);
+  EXPECT_EQ(drive.stat("name")->attr.type, NodeType::directory);
+}
+
 TEST(FilesystemTest, AnUnlinkedFileLivesUntilItIsClosed) {
   Drive drive;
   ASSERT_TRUE(drive.save("f", "still here"));
