@@ -21,7 +21,7 @@
 namespace cd {
 
 struct CacheMark {
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
 
   std::uint32_t version = kVersion;
   std::string boot_id;

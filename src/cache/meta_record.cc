@@ -1,5 +1,7 @@
 #include "cache/meta_record.h"
 
+#include <sys/stat.h>
+
 #include "base/codec.h"
 
 namespace cd {
@@ -45,6 +47,7 @@ void put_attributes(Encoder& out, const Attributes& a) {
   out.i64(a.atime_ns);
   out.i64(a.mtime_ns);
   out.i64(a.ctime_ns);
+  if (is_device(a.type)) out.varint(a.device);
 }
 
 bool get_attributes(Decoder& in, Attributes& a) {
@@ -57,10 +60,36 @@ bool get_attributes(Decoder& in, Attributes& a) {
   a.atime_ns = in.i64();
   a.mtime_ns = in.i64();
   a.ctime_ns = in.i64();
-  return type <= static_cast<std::uint8_t>(NodeType::symlink);
+  if (is_device(a.type)) a.device = in.varint();
+  return type <= static_cast<std::uint8_t>(NodeType::block_device);
 }
 
 }  // namespace
+
+std::uint32_t type_bits(NodeType type) {
+  switch (type) {
+    case NodeType::directory: return S_IFDIR;
+    case NodeType::symlink: return S_IFLNK;
+    case NodeType::fifo: return S_IFIFO;
+    case NodeType::socket: return S_IFSOCK;
+    case NodeType::char_device: return S_IFCHR;
+    case NodeType::block_device: return S_IFBLK;
+    case NodeType::file: break;
+  }
+  return S_IFREG;
+}
+
+NodeType type_of_mode(std::uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR: return NodeType::directory;
+    case S_IFLNK: return NodeType::symlink;
+    case S_IFIFO: return NodeType::fifo;
+    case S_IFSOCK: return NodeType::socket;
+    case S_IFCHR: return NodeType::char_device;
+    case S_IFBLK: return NodeType::block_device;
+    default: return NodeType::file;
+  }
+}
 
 Hash128 RemoteVersion::make_cache_id(std::string_view key, std::string_view etag, std::uint64_t size) {
   Encoder e;

@@ -15,7 +15,17 @@
 
 namespace cd {
 
-enum class NodeType : std::uint8_t { file, directory, symlink };
+// The numbers are on disk.
+enum class NodeType : std::uint8_t { file, directory, symlink, fifo, socket, char_device, block_device };
+
+// Neither bytes nor entries: fifos, sockets, devices.
+[[nodiscard]] constexpr bool is_special(NodeType type) { return type > NodeType::symlink; }
+[[nodiscard]] constexpr bool is_device(NodeType type) {
+  return type == NodeType::char_device || type == NodeType::block_device;
+}
+// S_IFMT of stat(2), and back. What is none of ours is a file.
+[[nodiscard]] std::uint32_t type_bits(NodeType type);
+[[nodiscard]] NodeType type_of_mode(std::uint32_t mode);
 
 struct Attributes {
   NodeType type = NodeType::file;
@@ -26,6 +36,7 @@ struct Attributes {
   std::int64_t atime_ns = 0;
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
+  std::uint64_t device = 0;  // st_rdev of a device node
 
   friend bool operator==(const Attributes&, const Attributes&) = default;
 };

@@ -123,6 +123,11 @@ Result<bool> MetaStore::is_empty(InodeId parent) const {
   return empty;
 }
 
+Result<std::uint64_t> MetaStore::subfolders(InodeId parent) const {
+  CD_TRY(const Lmdb::Snapshot txn, impl_->lmdb->read());
+  return impl_->checked(read_subfolders(txn, impl_->tables, parent));
+}
+
 FolderState MetaStore::folder_state(InodeId folder) const {
   const auto txn = impl_->lmdb->read();
   if (!txn) return {};

@@ -63,6 +63,8 @@ class MetaStore {
   [[nodiscard]] Status list(InodeId parent, std::string_view after, const Visit& visit,
                             bool with_whiteouts = false) const;
   [[nodiscard]] Result<bool> is_empty(InodeId parent) const;  // whiteouts do not count
+  // How many folders this one shows, as far as it is known; for st_nlink.
+  [[nodiscard]] Result<std::uint64_t> subfolders(InodeId parent) const;
   [[nodiscard]] FolderState folder_state(InodeId folder) const;
   // A file whose stored content has this ETag and size; its path. For "does the library hold this already?".
   [[nodiscard]] Result<std::optional<std::string>> find_content(std::string_view etag, std::uint64_t size) const;

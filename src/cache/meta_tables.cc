@@ -40,6 +40,8 @@ std::string entry_key(InodeId parent, std::string_view name) {
   return key;
 }
 
+std::string subfolders_key(InodeId folder) { return "f:" + big_endian(folder.value()); }
+
 std::string content_prefix(std::string_view etag, std::uint64_t size) {
   Encoder e;
   e.string(etag);
@@ -103,6 +105,12 @@ Result<std::optional<MetaEntry>> read_inode(const Lmdb::Txn& txn, const MetaTabl
   CD_TRY(auto record, read_entry(txn, tables, place->parent, place->name));
   if (!record || record->ino != ino) return fail(damaged("an inode is not where it should be"));
   return std::optional<MetaEntry>({place->parent, std::move(place->name), std::move(*record)});
+}
+
+Result<std::uint64_t> read_subfolders(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder) {
+  CD_TRY(const auto bytes, txn.get(tables.notes, subfolders_key(folder)));
+  if (bytes && bytes->size() != 8) return fail(damaged("a number of folders cannot be read"));
+  return bytes ? from_big_endian(*bytes) : 0;
 }
 
 std::string_view take_part(std::string_view& path) {

@@ -4,7 +4,7 @@
 //   inodes    inode (8, big-endian)                   → parent (8, big-endian), name
 //   folders   inode (8, big-endian)                   → FolderState
 //   content   xxh3-128 of ETag and size, inode (8)    → nothing; a hint that the reader verifies
-//   notes     "state" → counters; "n:" name           → value
+//   notes     "state" → counters; "n:" name           → value; "f:" inode → how many folders are in it (8, big-endian)
 // The root is the entry of parent 0 with no name. Free functions; no state of their own.
 #pragma once
 
@@ -49,6 +49,7 @@ inline constexpr std::string_view kCountersKey = "state";
 [[nodiscard]] std::uint64_t from_big_endian(std::string_view bytes);  // of at least 8 bytes
 [[nodiscard]] std::string inode_key(InodeId ino);
 [[nodiscard]] std::string entry_key(InodeId parent, std::string_view name);
+[[nodiscard]] std::string subfolders_key(InodeId folder);
 [[nodiscard]] std::string content_prefix(std::string_view etag, std::uint64_t size);
 // Under which a record is found by content; "" if it is not to be found.
 [[nodiscard]] std::string content_key(const MetaRecord& record);
@@ -67,6 +68,7 @@ inline constexpr std::string_view kCountersKey = "state";
                                                          std::string_view path, bool raw);
 // Code::not_found if the inode, or a folder above it, is gone or a whiteout.
 [[nodiscard]] Result<std::string> read_path_of(const Lmdb::Txn& txn, const MetaTables& tables, InodeId ino);
+[[nodiscard]] Result<std::uint64_t> read_subfolders(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder);
 [[nodiscard]] Result<FolderState> read_folder_state(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder);
 // Raw entries of a folder after `after`, in byte order, until `visit` returns false.
 [[nodiscard]] Status scan_folder(const Lmdb::Txn& txn, const MetaTables& tables, InodeId parent,

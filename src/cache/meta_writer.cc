@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace cd {
@@ -11,6 +13,7 @@ constexpr std::size_t kNameMax = 255;
 constexpr std::size_t kBatch = 256;
 
 bool is_counted(const MetaRecord& record) { return !record.whiteout && record.ino != kRootInode; }
+bool is_subfolder(const MetaRecord& record) { return record.is_directory() && is_counted(record); }
 
 }  // namespace
 
@@ -94,6 +97,11 @@ Status MetaWriter::put(InodeId parent, std::string_view name, MetaRecord record)
     if (record.is_directory()) CD_TRY_VOID(check_not_below(record.ino, parent));
     CD_TRY_VOID(txn_.erase(tables_.entries, entry_key(before->parent, before->name)));
   }
+  const bool stays = before && before->parent == parent && is_subfolder(before->record) == is_subfolder(record);
+  if (!stays) {
+    if (before) CD_TRY_VOID(count_folder(before->parent, before->record, false));
+    CD_TRY_VOID(count_folder(parent, record, true));
+  }
   return store(parent, name, record, before ? &before->record : nullptr);
 }
 
@@ -118,6 +126,7 @@ Status MetaWriter::remove_entry(InodeId parent, std::string_view name, const Met
   touched_ = true;
   if (record.is_directory()) CD_TRY_VOID(remove_below(record.ino));
   count(record, false);
+  CD_TRY_VOID(count_folder(parent, record, false));
   CD_TRY_VOID(index_content(&record, nullptr));
   CD_TRY_VOID(txn_.erase(tables_.folders, inode_key(record.ino)));
   CD_TRY_VOID(txn_.erase(tables_.inodes, inode_key(record.ino)));
@@ -136,11 +145,12 @@ Status MetaWriter::remove_below(InodeId folder) {
       MetaRecord leaf = record;
       leaf.attr.type = NodeType::file;  // its children are on the list
       leaf.attr.size = record.is_directory() ? 0 : record.attr.size;
-      if (record.attr.type == NodeType::symlink) leaf.attr.type = NodeType::symlink;
+      if (!record.is_directory()) leaf.attr.type = record.attr.type;
       status = remove_entry(parent, name, leaf);
       return status.has_value();
     }, true));
     CD_TRY_VOID(std::move(status));
+    CD_TRY_VOID(txn_.erase(tables_.notes, subfolders_key(parent)));
   }
   return {};
 }
@@ -157,6 +167,8 @@ Status MetaWriter::move(InodeId parent, std::string_view name, InodeId new_paren
   CD_TRY_VOID(erase(new_parent, new_name));
   CD_TRY_VOID(txn_.erase(tables_.entries, entry_key(parent, name)));
   const MetaRecord old = *record;
+  CD_TRY_VOID(count_folder(parent, old, false));
+  CD_TRY_VOID(count_folder(new_parent, old, true));
   return store(new_parent, new_name, *record, &old);
 }
 
@@ -184,6 +196,17 @@ void MetaWriter::count(const MetaRecord& record, bool in) {
   const std::uint64_t bytes = record.attr.type == NodeType::file ? record.attr.size : 0;
   counters_.entries += in ? 1 : std::uint64_t(-1);
   counters_.bytes += in ? bytes : 0 - bytes;
+}
+
+Status MetaWriter::count_folder(InodeId folder, const MetaRecord& record, bool in) {
+  if (!is_subfolder(record)) return {};
+  CD_TRY(const std::uint64_t now, read_subfolders(txn_, tables_, folder));
+  const std::uint64_t next = in ? now + 1 : now - std::min<std::uint64_t>(now, 1);
+  if (next == 0) {
+    CD_TRY_VOID(txn_.erase(tables_.notes, subfolders_key(folder)));
+    return {};
+  }
+  return txn_.put(tables_.notes, subfolders_key(folder), big_endian(next));
 }
 
 Status MetaWriter::set_folder_state(InodeId folder, FolderState state) {

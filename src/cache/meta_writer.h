@@ -39,6 +39,8 @@ class MetaWriter final : public MetaStore::Writer {
   Status remove_below(InodeId folder);
   Status index_content(const MetaRecord* before, const MetaRecord* after);
   void count(const MetaRecord& record, bool in);
+  // `folder` has one folder more or less in it, if `record` is one that shows.
+  Status count_folder(InodeId folder, const MetaRecord& record, bool in);
   Result<MetaEntry> make_folder(const MetaEntry& parent, std::string_view name);
   Status revive(MetaEntry& folder);
 

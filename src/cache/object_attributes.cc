@@ -1,9 +1,7 @@
 // metadata_of and apply_metadata: attributes as object metadata, in the words of others.
 //   mtime          seconds with nanoseconds after a point: https://rclone.org/s3/#modification-times
-//   mode uid gid   decimal, mode with its type bits; a symlink's target is the object's bytes;
+//   mode uid gid   decimal, mode with its type bits; a symlink's target is the object's bytes; a device has rdev;
 //   xattr          percent-encoded JSON of name to base64: https://github.com/s3fs-fuse/s3fs-fuse (fdcache, s3fs_xattr)
-#include <sys/stat.h>
-
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +14,7 @@ namespace cd {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kSecondsMax = INT64_MAX / kSecond - 1;  // the year 2262
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string format_time(std::int64_t ns) {
@@ -40,8 +39,8 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
   const auto point = text.find('.');
-  const auto seconds = parse_number<std::uint32_t>(text.substr(0, point));
-  if (!seconds) return std::nullopt;
+  const auto seconds = parse_number<std::uint64_t>(text.substr(0, point));
+  if (!seconds || *seconds > kSecondsMax) return std::nullopt;
   std::int64_t ns = static_cast<std::int64_t>(*seconds) * kSecond;
   if (point != std::string_view::npos) {
     std::string digits(text.substr(point + 1, 9));
@@ -123,16 +122,12 @@ void decode_xattrs(std::string_view text, std::map<std::string, std::string>& xa
   }
 }
 
-std::uint32_t type_bits(NodeType type) {
-  if (type == NodeType::directory) return S_IFDIR;
-  return type == NodeType::symlink ? S_IFLNK : S_IFREG;
-}
-
 void apply_mode(std::string_view text, Attributes& attr) {
   const auto mode = parse_number<std::uint32_t>(text);
   if (!mode) return;
   attr.mode = *mode & 07777;
-  if (attr.type == NodeType::file && (*mode & S_IFMT) == S_IFLNK) attr.type = NodeType::symlink;
+  const NodeType type = type_of_mode(*mode);
+  if (attr.type == NodeType::file && type != NodeType::directory) attr.type = type;
 }
 
 }  // namespace
@@ -143,6 +138,7 @@ Metadata metadata_of(const MetaRecord& record) {
   out["mode"] = std::to_string(type_bits(record.attr.type) | (record.attr.mode & 07777));
   out["uid"] = std::to_string(record.attr.uid);
   out["gid"] = std::to_string(record.attr.gid);
+  if (is_device(record.attr.type)) out["rdev"] = std::to_string(record.attr.device);
   if (!record.xattrs.empty()) out["xattr"] = encode_xattrs(record.xattrs);
   return out;
 }
@@ -161,12 +157,16 @@ void apply_metadata(const ObjectHead& head, MetaRecord& record) {
       record.attr.uid = parse_number<std::uint32_t>(value).value_or(record.attr.uid);
     } else if (name == "gid") {
       record.attr.gid = parse_number<std::uint32_t>(value).value_or(record.attr.gid);
+    } else if (name == "rdev") {
+      record.attr.device = parse_number<std::uint64_t>(value).value_or(0);
     } else if (name == "xattr") {
       decode_xattrs(value, record.xattrs);
     } else if (name != "atime" && name != "ctime") {
       record.metadata[name] = value;
     }
   }
+  if (is_special(record.attr.type)) record.attr.size = 0;  // its bytes are padding
+  if (!is_device(record.attr.type)) record.attr.device = 0;
   record.exact = true;
 }
 
@@ -182,7 +182,9 @@ std::string symlink_target(std::string_view body) {
   return std::string(body);
 }
 
-bool may_be_symlink(const MetaRecord& record) {
+std::string special_body() { return std::string(kSpecialBodyBytes, ' '); }
+
+bool may_be_special(const MetaRecord& record) {
   return record.attr.type == NodeType::file && !record.exact && !record.pending && record.remote &&
          record.remote->size == kSymlinkBodyBytes;
 }

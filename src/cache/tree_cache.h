@@ -102,7 +102,10 @@ void apply_metadata(const ObjectHead& head, MetaRecord& record);
 inline constexpr std::uint64_t kSymlinkBodyBytes = 4093;
 [[nodiscard]] std::string symlink_body(std::string_view target);
 [[nodiscard]] std::string symlink_target(std::string_view body);
-[[nodiscard]] bool may_be_symlink(const MetaRecord& record);
+// Fifos, sockets and devices are known by `mode` (and `rdev`, decimal); their bytes are blanks, of that same size.
+inline constexpr std::uint64_t kSpecialBodyBytes = kSymlinkBodyBytes;
+[[nodiscard]] std::string special_body();
+[[nodiscard]] bool may_be_special(const MetaRecord& record);  // a symlink, or one of these
 
 // "Drums/kick.wav" for a file, "Drums/" for a folder's marker. Paths that hold an escaped part give back the
 // odd key that they stand for.

@@ -49,7 +49,8 @@ Status Filesystem::Impl::resize(InodeId ino, const AttrRequest& request) {
 Result<NodeAttributes> Filesystem::Impl::set_now(InodeId ino, const AttrRequest& request) {
   if (asks(request, SetAttr::size)) CD_TRY_VOID(resize(ino, request));
   const AttributeChange& change = request.change;
-  if (!changes_object(change) && !change.atime_ns) return attributes(ino);
+  const bool only_owned_again = request.fields == 0;  // chown(-1, -1): ctime goes on
+  if (!changes_object(change) && !change.atime_ns && !only_owned_again) return attributes(ino);
   const auto done = names.set_attributes(ino, change);
   if (done) {
     if (const auto content = contents.find(ino); content && change.mtime_ns)

@@ -68,11 +68,29 @@ Result<OpenedFile> Filesystem::Impl::open_now(InodeId ino, int flags) {
   return OpenedFile{handles.add(std::move(handle)), false, true};
 }
 
+// The kernel clears setuid and setgid when others write or truncate, but for O_TRUNC, which it leaves to us.
+Status Filesystem::Impl::clear_set_bits(const Caller& caller, InodeId ino) {
+  constexpr std::uint32_t kSetUid = 04000;
+  constexpr std::uint32_t kSetGid = 02000;
+  constexpr std::uint32_t kGroupExec = 00010;
+  const auto known = entry(ino);
+  if (caller.uid == 0 || !known) return {};
+  const std::uint32_t mode = known->record.attr.mode;
+  std::uint32_t kept = mode & ~kSetUid;
+  if ((mode & kGroupExec) != 0) kept &= ~kSetGid;
+  if (kept == mode) return {};
+  AttributeChange change;
+  change.mode = kept;
+  CD_TRY([[maybe_unused]] const auto changed, names.set_attributes(ino, change));
+  return {};
+}
+
 void Filesystem::open(const Caller& caller, InodeId ino, int flags, Reply<OpenedFile> reply) {
   Impl& fs = *impl_;
   if (VirtualTree::is_virtual(ino)) return reply(fs.open_virtual(ino, flags));
   const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
-  auto open_it = [&fs, ino, flags, reply](Status asked) {
+  auto open_it = [&fs, caller, ino, flags, reply](Status asked) {
+    if (asked && (flags & O_TRUNC) != 0) asked = fs.clear_set_bits(caller, ino);
     if (!asked) return reply(fail(asked.error()));
     reply(fs.open_now(ino, flags));
   };
@@ -147,12 +165,13 @@ Result<std::shared_ptr<StagedFile>> Filesystem::Impl::writable(FileHandle& handl
   return staged;
 }
 
-Result<std::size_t> Filesystem::Impl::write_now(FileHandle& handle, std::uint64_t offset, std::string_view bytes) {
+Result<std::size_t> Filesystem::Impl::write_now(FileHandle& handle, std::optional<std::uint64_t> offset,
+                                                std::string_view bytes) {
   CD_TRY(const auto staged, writable(handle));
-  if (handle.append) {
+  if (!offset) {
     CD_TRY([[maybe_unused]] const std::uint64_t at, staged->append(bytes));
   } else {
-    CD_TRY_VOID(staged->write(offset, bytes));
+    CD_TRY_VOID(staged->write(*offset, bytes));
   }
   handle.content->wrote();
   return bytes.size();
@@ -171,16 +190,26 @@ Result<std::size_t> Filesystem::Impl::command(const FileHandle& handle, std::str
   return all;
 }
 
-void Filesystem::write(const Caller& caller, HandleId id, std::uint64_t offset, SharedBytes bytes,
-                       Reply<std::size_t> reply) {
-  Impl& fs = *impl_;
-  const auto handle = fs.handles.file(id);
+void Filesystem::Impl::write_bytes(const Caller& caller, HandleId id, std::uint64_t offset, bool may_append,
+                                   const SharedBytes& bytes, Reply<std::size_t> reply) {
+  const auto handle = handles.file(id);
   if (!handle || !handle->writes) return reply(bad_handle());
-  if (handle->virtual_file) return reply(fs.command(*handle, *bytes));
+  if (handle->virtual_file) return reply(command(*handle, *bytes));
   if (offset > static_cast<std::uint64_t>(INT64_MAX) - bytes->size())
     return reply(fail(Code::too_large, "a file cannot be that large"));
-  fs.while_busy<std::size_t>(
-      caller, [&fs, handle, offset, bytes] { return fs.write_now(*handle, offset, *bytes); }, std::move(reply));
+  const auto at = may_append && handle->append ? std::nullopt : std::optional(offset);
+  while_busy<std::size_t>(caller, [this, handle, at, bytes] { return write_now(*handle, at, *bytes); },
+                          std::move(reply));
+}
+
+void Filesystem::write(const Caller& caller, HandleId id, std::uint64_t offset, SharedBytes bytes,
+                       Reply<std::size_t> reply) {
+  impl_->write_bytes(caller, id, offset, true, bytes, std::move(reply));
+}
+
+void Filesystem::write_back(const Caller& caller, HandleId id, std::uint64_t offset, SharedBytes bytes,
+                            Reply<std::size_t> reply) {
+  impl_->write_bytes(caller, id, offset, false, bytes, std::move(reply));
 }
 
 Status Filesystem::Impl::allocate(FileHandle& handle, int mode, std::uint64_t offset, std::uint64_t length) {
@@ -195,7 +224,7 @@ Status Filesystem::Impl::allocate(FileHandle& handle, int mode, std::uint64_t of
   const std::uint64_t size = staged->size();
   const std::uint64_t end = offset + length;
   if (what != 0 && offset < size) CD_TRY_VOID(staged->punch_hole(offset, std::min(end, size) - offset));
-  if (!keep_size && end > size) CD_TRY_VOID(staged->truncate(end));
+  CD_TRY_VOID(staged->extend(keep_size ? 0 : end));
   handle.content->wrote();
   return {};
 }

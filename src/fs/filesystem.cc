@@ -81,7 +81,7 @@ void Filesystem::Impl::when_links_known(const Caller& caller, InodeId folder, Re
   std::vector<InodeId> maybe;
   std::size_t seen = 0;
   const Status listed = meta.list(folder, "", [&](std::string_view, const MetaRecord& record) {
-    if (may_be_symlink(record)) maybe.push_back(record.ino);
+    if (may_be_special(record)) maybe.push_back(record.ino);
     return ++seen <= kEntriesMax && maybe.size() <= kLinksMax;
   });
   const bool many = seen > kEntriesMax || maybe.size() > kLinksMax;
@@ -103,8 +103,19 @@ Millis Filesystem::Impl::valid_in(InodeId folder) const {
   return is_local(folder) ? kLocalValid : tree.fresh_for(folder);
 }
 
+// 2 and one for each folder in it, as programs expect that walk trees by it; 1 (not counted) while that is not known.
+std::uint32_t Filesystem::Impl::links_of(const MetaRecord& folder) const {
+  if (!folder.local_only && !meta.folder_state(folder.ino).complete) return 1;
+  const auto inside = meta.subfolders(folder.ino);
+  if (!inside) return 1;
+  std::uint64_t links = 2 + *inside;
+  if (folder.ino == kRootInode) ++links;  // .cratedrive
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(links, UINT32_MAX));
+}
+
 NodeAttributes Filesystem::Impl::show(const MetaRecord& record, Millis valid) const {
   NodeAttributes node{record.ino, record.attr, 1, valid};
+  if (record.is_directory()) node.links = links_of(record);
   if (record.attr.type == NodeType::file) contents.overlay(record.ino, node.attr);
   return node;
 }
@@ -119,6 +130,7 @@ Result<NodeAttributes> Filesystem::Impl::attributes(InodeId ino) const {
   const auto known = entry(ino);
   if (known) return show(known->record, ino == kRootInode ? options.metadata_ttl : valid_in(known->parent));
   const auto content = contents.find(ino);
+  if (const auto folder = gone_folders.find(ino); !content && folder) return NodeAttributes{ino, *folder, 0, Millis(0)};
   if (!content) return fail(known.error());
   NodeAttributes nameless{ino, content->remembered(), 0, Millis(0)};
   content->overlay(nameless.attr);
@@ -128,6 +140,7 @@ Result<NodeAttributes> Filesystem::Impl::attributes(InodeId ino) const {
 void Filesystem::Impl::remember(InodeId parent, std::string_view name) const {
   const auto record = meta.lookup(parent, name);
   if (!record || !*record) return;
+  if ((*record)->is_directory()) return gone_folders.add((*record)->ino, (*record)->attr);
   const auto content = contents.find((*record)->ino);
   if (!content) return;
   (void)content->renew(meta, names);  // to where the bytes are now: later nobody can tell

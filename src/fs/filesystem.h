@@ -98,6 +98,9 @@ class Filesystem {
   void setattr(const Caller&, InodeId ino, AttrRequest, Reply<NodeAttributes>);
   void readlink(const Caller&, InodeId ino, Reply<std::string>);
   void mkdir(const Caller&, InodeId parent, std::string name, std::uint32_t mode, Reply<NodeAttributes>);
+  // Of a regular file too; `mode` with its type bits.
+  void mknod(const Caller&, InodeId parent, std::string name, std::uint32_t mode, std::uint64_t device,
+             Reply<NodeAttributes>);
   void symlink(const Caller&, InodeId parent, std::string name, std::string target, Reply<NodeAttributes>);
   void unlink(const Caller&, InodeId parent, std::string name, Reply<void>);
   void rmdir(const Caller&, InodeId parent, std::string name, Reply<void>);
@@ -112,6 +115,9 @@ class Filesystem {
   void open(const Caller&, InodeId ino, int flags, Reply<OpenedFile>);
   void read(const Caller&, HandleId, std::uint64_t offset, std::size_t length, Reply<SharedBytes>);
   void write(const Caller&, HandleId, std::uint64_t offset, SharedBytes bytes, Reply<std::size_t>);
+  // Pages of a mapping that the kernel writes back through any handle of the inode that can write: they go to their
+  // offset, also where that handle appends.
+  void write_back(const Caller&, HandleId, std::uint64_t offset, SharedBytes bytes, Reply<std::size_t>);
   void flush(const Caller&, HandleId, Reply<void>);    // each close(2)
   void release(HandleId);                              // the last one is gone
   void fsync(const Caller&, HandleId, Reply<void>);

@@ -10,6 +10,7 @@
 
 #include "fs/content.h"
 #include "fs/filesystem.h"
+#include "fs/gone_folders.h"
 #include "fs/handles.h"
 #include "fs/ticket.h"
 #include "fs/virtual_tree.h"
@@ -47,6 +48,7 @@ struct Filesystem::Impl {
   VirtualTree virtual_tree;
   Contents contents;
   Handles handles;
+  mutable GoneFolders gone_folders;
   Tickets tickets;
 
   // ---- waiting (filesystem.cc). `then` is called exactly once: at once if nothing has to be waited for.
@@ -71,15 +73,17 @@ struct Filesystem::Impl {
 
   // ---- attributes
   [[nodiscard]] NodeAttributes show(const MetaRecord& record, Millis valid) const;
+  [[nodiscard]] std::uint32_t links_of(const MetaRecord& folder) const;
   [[nodiscard]] Millis valid_in(InodeId folder) const;
   [[nodiscard]] Result<NodeAttributes> attributes(InodeId ino) const;
   [[nodiscard]] Result<MetaEntry> entry(InodeId ino) const;  // stale if it is gone
-  void remember(InodeId parent, std::string_view name) const;  // of an open file that is about to lose its name
+  void remember(InodeId parent, std::string_view name) const;  // of what may be open and is about to lose its name
 
   // ---- namespace_ops.cc
   void read_target(const Caller& caller, const MetaRecord& link, Reply<std::string> reply);
   [[nodiscard]] Result<NodeAttributes> find(InodeId parent, const std::string& name) const;
-  [[nodiscard]] NewNode new_node(const Caller& caller, InodeId parent, std::uint32_t mode) const;
+  [[nodiscard]] NewNode new_node(const Caller& caller, InodeId parent, std::uint32_t mode,
+                                 bool directory = false) const;
   [[nodiscard]] Status check_name(InodeId parent, std::string_view name) const;  // for creating, removing, renaming
   void when_movable(const Caller& caller, InodeId parent, const std::string& name, bool whole, Reply<void> then);
 
@@ -90,11 +94,16 @@ struct Filesystem::Impl {
 
   // ---- file_ops.cc
   [[nodiscard]] Result<OpenedFile> open_virtual(InodeId ino, int flags);
+  [[nodiscard]] Status clear_set_bits(const Caller& caller, InodeId ino);
   [[nodiscard]] Result<OpenedFile> open_now(InodeId ino, int flags);
   [[nodiscard]] Result<Created> create_now(const Caller& caller, InodeId parent, const std::string& name,
                                            std::uint32_t mode, int flags);
   [[nodiscard]] Result<std::shared_ptr<StagedFile>> writable(FileHandle& handle);
-  [[nodiscard]] Result<std::size_t> write_now(FileHandle& handle, std::uint64_t offset, std::string_view bytes);
+  void write_bytes(const Caller& caller, HandleId id, std::uint64_t offset, bool may_append, const SharedBytes& bytes,
+                   Reply<std::size_t> reply);
+  // Without an offset: at the end.
+  [[nodiscard]] Result<std::size_t> write_now(FileHandle& handle, std::optional<std::uint64_t> offset,
+                                              std::string_view bytes);
   [[nodiscard]] Result<std::size_t> command(const FileHandle& handle, std::string_view text);
   [[nodiscard]] Status allocate(FileHandle& handle, int mode, std::uint64_t offset, std::uint64_t length);
   void when_stored(const Caller& caller, FileHandle& handle, Reply<void> reply);

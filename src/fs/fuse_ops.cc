@@ -96,19 +96,9 @@ void readlink(fuse_req_t req, fuse_ino_t ino) noexcept {
   });
 }
 
-void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t) noexcept {
+void mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) noexcept {
   const auto reply = reply_to(req);
-  if (!S_ISREG(mode)) return reply->error(EPERM);
-  Filesystem& fs = fs_of(req);
-  fs.create(reply->caller(), InodeId(parent), name, mode & 07777u, O_WRONLY | O_CREAT | O_EXCL,
-            [&fs, reply](Result<Filesystem::Created> made) {
-              if (!made) return reply->error(made.error());
-              fs.flush(reply->caller(), made->file.handle, [&fs, reply, made = *made](Status done) {
-                fs.release(made.file.handle);
-                if (!done) return reply->error(done.error());
-                reply->entry(entry_of(made.node));
-              });
-            });
+  fs_of(req).mknod(reply->caller(), InodeId(parent), name, mode, device, answer_entry(reply));
 }
 
 void mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) noexcept {
@@ -175,11 +165,12 @@ void read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_
 void write(fuse_req_t req, fuse_ino_t, const char* data, std::size_t size, off_t offset,
            fuse_file_info* info) noexcept {
   const auto reply = reply_to(req);
-  fs_of(req).write(reply->caller(), HandleId(info->fh), static_cast<std::uint64_t>(offset),
-                   share(std::string(data, size)), [reply](Result<std::size_t> count) {
-                     if (!count) return reply->error(count.error());
-                     reply->written(*count);
-                   });
+  const auto verb = info->writepage ? &Filesystem::write_back : &Filesystem::write;
+  (fs_of(req).*verb)(reply->caller(), HandleId(info->fh), static_cast<std::uint64_t>(offset),
+                     share(std::string(data, size)), [reply](Result<std::size_t> count) {
+                       if (!count) return reply->error(count.error());
+                       reply->written(*count);
+                     });
 }
 
 void flush(fuse_req_t req, fuse_ino_t, fuse_file_info* info) noexcept {

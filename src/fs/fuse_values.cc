@@ -25,15 +25,6 @@ std::int64_t ns_of(const timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * kSecond + static_cast<std::int64_t>(time.tv_nsec);
 }
 
-mode_t type_bits(NodeType type) {
-  switch (type) {
-    case NodeType::directory: return S_IFDIR;
-    case NodeType::symlink: return S_IFLNK;
-    case NodeType::file: break;
-  }
-  return S_IFREG;
-}
-
 double seconds(Millis time) { return std::chrono::duration<double>(time).count(); }
 
 std::int64_t now_ns() {
@@ -52,6 +43,7 @@ struct stat stat_of(const NodeAttributes& node) {
   st.st_nlink = node.links;
   st.st_uid = node.attr.uid;
   st.st_gid = node.attr.gid;
+  st.st_rdev = node.attr.device;
   st.st_size = static_cast<off_t>(node.attr.size);
   st.st_blocks = static_cast<blkcnt_t>((node.attr.size + kStatBlock - 1) / kStatBlock);
   st.st_blksize = 1 << 20;

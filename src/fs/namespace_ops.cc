@@ -1,4 +1,6 @@
 // Operations on names: lookup, mkdir, symlink, unlink, rmdir, rename, readlink.
+#include <fcntl.h>
+
 #include "fs/filesystem_impl.h"
 
 namespace cd {
@@ -9,11 +11,14 @@ Result<NodeAttributes> Filesystem::Impl::find(InodeId parent, const std::string&
   return show(*record, valid_in(parent));
 }
 
-NewNode Filesystem::Impl::new_node(const Caller& caller, InodeId parent, std::uint32_t mode) const {
+// In a setgid folder what is new gets its group, and a folder hands that on.
+NewNode Filesystem::Impl::new_node(const Caller& caller, InodeId parent, std::uint32_t mode, bool directory) const {
   constexpr std::uint32_t kSetGid = 02000;
   NewNode node{mode & 07777u, caller.uid, caller.gid};
   const auto folder = entry(parent);
-  if (folder && (folder->record.attr.mode & kSetGid) != 0) node.gid = folder->record.attr.gid;
+  if (!folder || (folder->record.attr.mode & kSetGid) == 0) return node;
+  node.gid = folder->record.attr.gid;
+  if (directory) node.mode |= kSetGid;
   return node;
 }
 
@@ -42,7 +47,7 @@ void Filesystem::lookup(const Caller& caller, InodeId parent, std::string name, 
   fs.when_known(caller, parent, [&fs, caller, parent, name, reply = std::move(reply)](Status asked) {
     if (!asked) return reply(fail(asked.error()));
     const auto listed = fs.meta.lookup(parent, name);
-    if (!listed || !*listed || !may_be_symlink(**listed)) return reply(fs.find(parent, name));
+    if (!listed || !*listed || !may_be_special(**listed)) return reply(fs.find(parent, name));
     fs.when_exact(caller, (*listed)->ino, true, [&fs, parent, name, reply](Status looked) {
       if (!looked) return reply(fail(looked.error()));
       reply(fs.find(parent, name));
@@ -85,9 +90,32 @@ void Filesystem::mkdir(const Caller& caller, InodeId parent, std::string name, s
   if (auto good = fs.check_name(parent, name); !good) return reply(fail(good.error()));
   fs.when_known(caller, parent, [&fs, caller, parent, name, mode, reply = std::move(reply)](Status asked) {
     if (!asked) return reply(fail(asked.error()));
-    NewNode node = fs.new_node(caller, parent, mode);
-    if (node.gid != caller.gid) node.mode |= 02000;  // setgid folders hand it on
-    const auto made = fs.names.make_directory(parent, name, node);
+    const auto made = fs.names.make_directory(parent, name, fs.new_node(caller, parent, mode, true));
+    if (!made) return reply(fail(made.error()));
+    reply(fs.show(*made, fs.valid_in(parent)));
+  });
+}
+
+void Filesystem::mknod(const Caller& caller, InodeId parent, std::string name, std::uint32_t mode,
+                       std::uint64_t device, Reply<NodeAttributes> reply) {
+  Impl& fs = *impl_;
+  const SpecialNode what{type_of_mode(mode), device};
+  if (what.type == NodeType::file) {
+    return create(caller, parent, std::move(name), mode, O_WRONLY | O_CREAT | O_EXCL,
+                  [this, caller, reply = std::move(reply)](Result<Created> made) {
+                    if (!made) return reply(fail(made.error()));
+                    flush(caller, made->file.handle, [this, reply, made = *made](Status done) {
+                      release(made.file.handle);
+                      if (!done) return reply(fail(done.error()));
+                      reply(made.node);
+                    });
+                  });
+  }
+  if (!is_special(what.type)) return reply(fail(Code::invalid, "mknod makes no folders and no links"));
+  if (auto good = fs.check_name(parent, name); !good) return reply(fail(good.error()));
+  fs.when_known(caller, parent, [&fs, caller, parent, name, mode, what, reply = std::move(reply)](Status asked) {
+    if (!asked) return reply(fail(asked.error()));
+    const auto made = fs.names.make_special(parent, name, what, fs.new_node(caller, parent, mode));
     if (!made) return reply(fail(made.error()));
     reply(fs.show(*made, fs.valid_in(parent)));
   });
@@ -134,6 +162,7 @@ void Filesystem::rmdir(const Caller& caller, InodeId parent, std::string name, R
   if (auto good = fs.check_name(parent, name); !good) return reply(std::move(good));
   fs.when_movable(caller, parent, name, false, [&fs, parent, name, reply = std::move(reply)](Status asked) {
     if (!asked) return reply(std::move(asked));
+    fs.remember(parent, name);
     reply(fs.names.remove_directory(parent, name));
   });
 }

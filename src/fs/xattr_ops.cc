@@ -16,6 +16,7 @@ bool is_ours(std::string_view name) { return name.starts_with(kOurs); }
 
 Status check(InodeId ino, std::string_view name, bool change) {
   if (!name.starts_with("user.")) return fail(Code::unsupported, "only user.* attributes are kept");
+  if (name.size() == std::string_view("user.").size()) return fail(Code::invalid, "an attribute needs a name");
   if (name.size() > kNameBytesMax) return fail(Code::name_too_long, "the name of an attribute is too long");
   if (change && (is_ours(name) || VirtualTree::is_virtual(ino))) return reserved_name(name);
   return {};

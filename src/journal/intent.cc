@@ -66,6 +66,7 @@ void put_attributes(Encoder& out, const Attributes& a) {
   out.i64(a.atime_ns);
   out.i64(a.mtime_ns);
   out.i64(a.ctime_ns);
+  if (is_device(a.type)) out.varint(a.device);
 }
 
 Attributes get_attributes(Decoder& in) {
@@ -78,6 +79,7 @@ Attributes get_attributes(Decoder& in) {
   a.atime_ns = in.i64();
   a.mtime_ns = in.i64();
   a.ctime_ns = in.i64();
+  if (is_device(a.type)) a.device = in.varint();
   return a;
 }
 
@@ -145,7 +147,7 @@ Result<Intent> decode_intent(std::string_view bytes) {
     i.content.low = in.u64();
   }
   const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::remove);
-  if (!in.done() || !kind_ok || i.attr.type > NodeType::symlink)
+  if (!in.done() || !kind_ok || i.attr.type > NodeType::block_device)
     return fail(Code::corrupt, "an intent of the log cannot be read");
   return i;
 }
@@ -222,6 +224,7 @@ std::uint64_t body_bytes(const Intent& intent) {
   if (intent.kind == IntentKind::marker || intent.attr.type == NodeType::directory) return 0;
   if (intent.kind == IntentKind::copy && intent.source) return intent.source->size;
   if (intent.attr.type == NodeType::symlink) return symlink_body(intent.target).size();
+  if (is_special(intent.attr.type)) return kSpecialBodyBytes;
   return intent.attr.size;
 }
 

@@ -1,5 +1,7 @@
 #include "journal/intent_table.h"
 
+#include <algorithm>
+
 namespace cd {
 
 void IntentTable::count(const Intent& intent, bool add) {
@@ -63,6 +65,20 @@ bool IntentTable::any_below(std::string_view folder_path) const {
   const std::string prefix = slot_of(folder_path, true);
   const auto it = entries_.upper_bound(prefix);
   return it != entries_.end() && it->first.starts_with(prefix);
+}
+
+bool IntentTable::waits_for_removal(std::string_view slot) const {
+  const auto goes = [this](const std::string& other) {
+    const Entry* entry = find(other);
+    return entry != nullptr && !entry->intent.live();
+  };
+  const std::string_view path = path_of_slot(slot);
+  std::string_view above = is_folder_slot(slot) ? path : parent_path(path);
+  for (; !above.empty(); above = parent_path(above))
+    if (goes(std::string(above))) return true;
+  if (is_folder_slot(slot)) return false;
+  const auto below = at_or_below(path);
+  return std::any_of(below.begin(), below.end(), [&](const std::string& other) { return other != slot && goes(other); });
 }
 
 std::vector<std::string> IntentTable::at_or_below(std::string_view path) const {

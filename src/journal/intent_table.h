@@ -33,6 +33,9 @@ class IntentTable {
   [[nodiscard]] std::optional<std::string> live_slot(std::string_view path) const;
   // True if any intent lies below this folder (the folder's own slot does not count).
   [[nodiscard]] bool any_below(std::string_view folder_path) const;
+  // True if what still has to be removed keeps this slot from being stored where keys are files and folders: a file
+  // whose name is to become a folder, or the other way round.
+  [[nodiscard]] bool waits_for_removal(std::string_view slot) const;
   // Slots at or below `path` ("" = all), in order.
   [[nodiscard]] std::vector<std::string> at_or_below(std::string_view path) const;
   [[nodiscard]] const std::map<std::string, Entry>& all() const { return entries_; }

@@ -29,6 +29,11 @@ struct NewNode {
   std::uint32_t gid = 0;
 };
 
+struct SpecialNode {
+  NodeType type = NodeType::fifo;
+  std::uint64_t device = 0;  // st_rdev
+};
+
 struct AttributeChange {
   std::optional<std::uint32_t> mode;
   std::optional<std::uint32_t> uid;
@@ -61,6 +66,9 @@ class Namespace {
                                                           const NewNode& node) = 0;
   [[nodiscard]] virtual Result<MetaRecord> make_symlink(InodeId parent, std::string_view name,
                                                         std::string_view target, const NewNode& node) = 0;
+  // A fifo, socket or device. Below the inbox: unsupported.
+  [[nodiscard]] virtual Result<MetaRecord> make_special(InodeId parent, std::string_view name,
+                                                        const SpecialNode& what, const NewNode& node) = 0;
   [[nodiscard]] virtual Status unlink(InodeId parent, std::string_view name) = 0;
   [[nodiscard]] virtual Status remove_directory(InodeId parent, std::string_view name) = 0;
   // A folder moves with everything below it in one frame; above `rename_entries_max` entries: too_large, which

@@ -30,6 +30,14 @@ Status forget_whiteouts(MetaStore::Writer& writer, InodeId folder) {
   return {};
 }
 
+// ctime of what has moved; its intents say it too, but a folder that only its content implies has none.
+Status note_move(MetaStore::Writer& writer, InodeId moved, std::int64_t now_ns) {
+  CD_TRY(auto entry, writer.entry(moved));
+  if (!entry) return {};
+  entry->record.attr.ctime_ns = now_ns;
+  return writer.put(entry->parent, entry->name, std::move(entry->record));
+}
+
 // `moving` comes to lie under a name that hides something: it takes over what is hidden.
 Status take_over_hidden(MetaStore::Writer& writer, InodeId parent, const std::string& name, InodeId moving) {
   CD_TRY(const auto there, writer.lookup_raw(parent, name));
@@ -160,9 +168,15 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
   if (auto there = find(to, new_name)) target = std::move(*there);
   CD_TRY_VOID(check_rename(from, to, target, mode));
 
+  const std::int64_t now_ns = ledger_.now_wall();
   std::vector<Moved> moved;
   CD_TRY_VOID(collect(from, new_path, moved));
-  if (mode == RenameMode::exchange) CD_TRY_VOID(collect(*target, from.path, moved));
+  moved.front().record.attr.ctime_ns = now_ns;
+  if (mode == RenameMode::exchange) {
+    const std::size_t first = moved.size();
+    CD_TRY_VOID(collect(*target, from.path, moved));
+    moved[first].record.attr.ctime_ns = now_ns;
+  }
   // A folder that took the place of one with a marker has that marker.
   if (target && mode != RenameMode::exchange && target->record.is_directory() && target->record.marker)
     moved.front().record.marker = true;
@@ -196,7 +210,6 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
   if (mode != RenameMode::exchange) ledger_.keep_hidden(change, from.path, from.record);
   if (mode != RenameMode::exchange) CD_TRY_VOID(keep_if_emptied(change, in, name));
 
-  const std::int64_t now_ns = ledger_.now_wall();
   const InodeId moving = from.record.ino;
   const std::optional<InodeId> other = target ? std::optional(target->record.ino) : std::nullopt;
   const bool exchange = mode == RenameMode::exchange;
@@ -211,6 +224,8 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
     return w.move(parent, kAside, new_parent, next_name);
   });
   change.after.push_back([=](MetaStore::Writer& w) -> Status {
+    CD_TRY_VOID(note_move(w, moving, now_ns));
+    if (exchange) CD_TRY_VOID(note_move(w, *other, now_ns));
     CD_TRY_VOID(touch_folder(w, parent, now_ns));
     return touch_folder(w, new_parent, now_ns);
   });

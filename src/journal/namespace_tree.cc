@@ -149,6 +149,17 @@ Result<MetaRecord> NamespaceVerbs::make_symlink(InodeId parent, std::string_view
   return add(in, name, std::move(intent));
 }
 
+Result<MetaRecord> NamespaceVerbs::make_special(InodeId parent, std::string_view name, const SpecialNode& what,
+                                                const NewNode& node) {
+  Ledger::Turn turn(ledger_);
+  CD_TRY(const Folder in, folder(parent));
+  CD_TRY_VOID(check_free(in, name));
+  if (in.record.local_only) return fail(Code::unsupported, "the inbox takes files and folders, nothing else");
+  Intent intent = new_intent(IntentKind::put, what.type, node, ledger_.now_wall());
+  intent.attr.device = is_device(what.type) ? what.device : 0;
+  return add(in, name, std::move(intent));
+}
+
 // ---- removing
 
 Status NamespaceVerbs::keep_if_emptied(Change& change, const Folder& folder, std::string_view name) const {
@@ -248,6 +259,13 @@ Status NamespaceVerbs::change_node(const Node& node, const std::function<void(Me
     describe(intent, record);
     intent.dirty = true;
     change.slots[node.slot()] = std::move(intent);
+    // A record keeps the later atime of its own and the intent's, and this one may have been set back.
+    change.after.push_back([=](MetaStore::Writer& w) -> Status {
+      CD_TRY(auto now, w.entry(node.record.ino));
+      if (!now || now->record.attr.atime_ns == record.attr.atime_ns) return {};
+      now->record.attr.atime_ns = record.attr.atime_ns;
+      return w.put(now->parent, now->name, std::move(now->record));
+    });
   } else {
     change.before.push_back([=](MetaStore::Writer& w) { return w.put(node.parent, node.name, record); });
   }

@@ -16,6 +16,8 @@ class NamespaceVerbs final : public Namespace {
   Result<MetaRecord> make_directory(InodeId parent, std::string_view name, const NewNode& node) override;
   Result<MetaRecord> make_symlink(InodeId parent, std::string_view name, std::string_view target,
                                   const NewNode& node) override;
+  Result<MetaRecord> make_special(InodeId parent, std::string_view name, const SpecialNode& what,
+                                  const NewNode& node) override;
   Status unlink(InodeId parent, std::string_view name) override;
   Status remove_directory(InodeId parent, std::string_view name) override;
   Status rename(InodeId parent, std::string_view name, InodeId new_parent, std::string_view new_name,

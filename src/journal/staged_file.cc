@@ -159,6 +159,17 @@ Result<std::uint64_t> StagedFileOnDisk::append(std::string_view data) {
 
 Status StagedFileOnDisk::truncate(std::uint64_t size) {
   Exclusive lock(bytes_->mutex);
+  return truncate_locked(size);
+}
+
+Status StagedFileOnDisk::extend(std::uint64_t size) {
+  Exclusive lock(bytes_->mutex);
+  if (size > bytes_->size) return truncate_locked(size);
+  changed();
+  return {};
+}
+
+Status StagedFileOnDisk::truncate_locked(std::uint64_t size) {
   CD_TRY_VOID(file_->truncate(size));
   crash_point("staging.after_truncate");
   // The size is there before the limit is logged: recovery takes the smaller of the two as the limit.

@@ -71,6 +71,7 @@ class StagedFileOnDisk final : public StagedFile {
   [[nodiscard]] Status write(std::uint64_t offset, std::string_view data) override;
   [[nodiscard]] Result<std::uint64_t> append(std::string_view data) override;
   [[nodiscard]] Status truncate(std::uint64_t size) override;
+  [[nodiscard]] Status extend(std::uint64_t size) override;
   [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) override;
   [[nodiscard]] Status sync() override;
   [[nodiscard]] Content content() const override;
@@ -80,6 +81,7 @@ class StagedFileOnDisk final : public StagedFile {
 
  private:
   Status write_locked(std::uint64_t offset, std::string_view data);
+  Status truncate_locked(std::uint64_t size);
   Status own(Range range);  // the bytes are written: log and note it
   Status zero(Range range);
   void changed();

@@ -54,6 +54,8 @@ class StagedFile {
   // At the present end, atomically towards other appends. Gives the offset that was written.
   [[nodiscard]] virtual Result<std::uint64_t> append(std::string_view bytes) = 0;
   [[nodiscard]] virtual Status truncate(std::uint64_t size) = 0;
+  // At least this long; counts as a write also where it is longer already.
+  [[nodiscard]] virtual Status extend(std::uint64_t size) = 0;
   [[nodiscard]] virtual Status punch_hole(std::uint64_t offset, std::uint64_t length) = 0;  // reads as zeros after
   [[nodiscard]] virtual Status sync() = 0;
 

@@ -27,14 +27,22 @@ MetaRecord foreign_record(InodeId ino, const ObjectHead& head, const std::string
   return record;
 }
 
-// The file that was hidden beside a folder of its name is gone.
-Status show_twin(MetaStore::Writer& writer, const std::string& slot) {
+// Where the file that was hidden beside a folder of its name lies.
+std::optional<std::string> twin_path(const std::string& slot) {
   const auto name = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
-  if (!name) return {};
+  if (!name) return std::nullopt;
   const std::string folder(parent_path(slot));
-  CD_TRY(const auto twin, writer.resolve_raw(folder.empty() ? *name : folder + "/" + *name));
+  return folder.empty() ? *name : folder + "/" + *name;
+}
+
+// That file is gone; its whiteout stays as long as any other's, for a LIST that began before.
+Status settle_twin(MetaStore::Writer& writer, const std::string& slot) {
+  const auto path = twin_path(slot);
+  if (!path) return {};
+  CD_TRY(auto twin, writer.resolve_raw(*path));
   if (!twin || !twin->record.whiteout) return {};
-  return writer.erase(twin->parent, twin->name);
+  twin->record.pending = false;
+  return writer.put(twin->parent, twin->name, std::move(twin->record));
 }
 
 }  // namespace
@@ -101,7 +109,7 @@ void Uploader::acknowledge(const FlightPtr& flight, const std::optional<RemoteVe
   Status applied = ledger_.meta.write([&](MetaStore::Writer& writer) -> Status {
     CD_TRY(auto there, writer.resolve_raw(path));
     const bool same_kind = there && there->record.is_directory() == is_folder_slot(flight->slot);
-    if (!same_kind) return intent.live() ? Status{} : show_twin(writer, flight->slot);
+    if (!same_kind) return intent.live() ? Status{} : settle_twin(writer, flight->slot);
     MetaRecord& record = there->record;
     if (!intent.live()) {
       if (!record.whiteout) return {};
@@ -131,7 +139,10 @@ void Uploader::acknowledge(const FlightPtr& flight, const std::optional<RemoteVe
     ledger_.queue.set_failed(flight->slot);
     return;
   }
-  if (!intent.live()) ledger_.bury(path);
+  if (!intent.live()) {
+    ledger_.bury(path);
+    if (auto twin = twin_path(flight->slot)) ledger_.bury(*twin);
+  }
   if (intent.kind == IntentKind::put) {
     UploadOutcome outcome;
     outcome.path = intent.conflict_of.empty() ? path : intent.conflict_of;
@@ -185,6 +196,7 @@ void Uploader::believe(const FlightPtr& flight, const std::optional<RemoteVersio
 // ---- not reached
 
 void Uploader::failed(const FlightPtr& flight, const Error& error) {
+  if (waits_its_turn(flight, error)) return;
   Ledger::Turn turn(ledger_);
   const std::int64_t now = ledger_.clock.steady_ns();
   const IntentTable::Entry* entry = ledger_.table.find(flight->slot);

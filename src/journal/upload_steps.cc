@@ -19,7 +19,7 @@ Condition condition_of(const std::optional<RemoteVersion>& expected) {
 std::string type_of(const Intent& intent, const std::string& slot) {
   if (is_folder_slot(slot)) return "application/x-directory";
   if (!intent.content_type.empty()) return intent.content_type;
-  return intent.attr.type == NodeType::symlink ? "application/octet-stream" : content_type_of(slot);
+  return intent.attr.type == NodeType::file ? content_type_of(slot) : "application/octet-stream";
 }
 
 // Of a symlink that was moved before anybody had looked at it.
@@ -37,6 +37,7 @@ std::string target_in(const StagedFile& body) {
 
 void Uploader::put(const FlightPtr& flight) {
   if (flight->intent.attr.type == NodeType::symlink) return send_body(flight, share(symlink_body(flight->intent.target)));
+  if (is_special(flight->intent.attr.type)) return send_body(flight, share(special_body()));
   if (!flight->file) return failed(flight, {Code::io, flight->slot + " has no staged bytes"});
   const std::uint64_t size = body_bytes(flight->intent);
   if (size >= options_.multipart_bytes) return multipart(flight);
@@ -106,11 +107,7 @@ void Uploader::learn_source(const FlightPtr& flight, const ObjectHead& head) {
   for (const auto& [name, value] : intent.xattrs) known.xattrs[name] = value;
   intent.metadata = known.metadata;
   intent.xattrs = known.xattrs;
-  if (!intent.dirty) {
-    const std::uint64_t size = intent.attr.size;
-    intent.attr = known.attr;
-    intent.attr.size = size;
-  }
+  if (!intent.dirty) intent.attr = known.attr;
   intent.exact = true;
   Ledger::Turn turn(ledger_);
   if (Intent* now = ledger_.table.edit(flight->slot)) add_attempt(*now, fingerprint(intent));
@@ -141,6 +138,21 @@ void Uploader::remove(const FlightPtr& flight) {
   store_.remove(flight->key, intent.expected->etag, call_options(flight, 0), answer_to<void>([this, flight](const auto& r) {
     removed(flight, r);
   }));
+}
+
+// A store of files and folders cannot have a folder where a file still is, and that file's removal is on our list. A
+// copy lets go of its source meanwhile: that may lie below the very name (two that changed places).
+bool Uploader::waits_its_turn(const FlightPtr& flight, const Error& error) {
+  if (error.code != Code::not_directory && error.code != Code::is_directory) return false;
+  {
+    Ledger::Turn turn(ledger_);
+    if (!ledger_.table.waits_for_removal(flight->slot)) return false;
+  }
+  if (flight->intent.kind == IntentKind::copy)
+    materialise_now(flight);
+  else
+    failed(flight, {Code::busy, error.message});
+  return true;
 }
 
 // ---- materialise: the source's bytes become a staged file, and the copy a put

@@ -131,6 +131,7 @@ class Uploader {
   void answered(const FlightPtr& flight, Result<PutReply> reply);
   void removed(const FlightPtr& flight, Status reply);
   void failed(const FlightPtr& flight, const Error& error);
+  bool waits_its_turn(const FlightPtr& flight, const Error& error);
   void look(const FlightPtr& flight);  // HEAD: what is there really?
   void looked(const FlightPtr& flight, Result<ObjectHead> head);
   void stored(const FlightPtr& flight, const std::string& etag);

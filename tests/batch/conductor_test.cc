@@ -219,6 +219,7 @@ TEST_F(ConductorTest, ARestartGoesOnWhereItWas) {
 
 TEST_F(ConductorTest, AFileTakenOutOfTheInboxIsNoLongerWaitedFor) {
   testing::RigOptions slow = options();
+  slow.settle = Millis(1'000);  // both files are there by then
   DropRig rig(store_, slow);
   store_.set_down(true);
   rig.drop("kicks/a.wav", make_wav(0.2, 1));

@@ -134,6 +134,36 @@ TEST_F(MetaStoreTest, AFolderMovesWithAllThatIsBelowIt) {
   EXPECT_FALSE(store_->resolve("Drums").value().has_value());
 }
 
+TEST_F(MetaStoreTest, AFolderCountsTheFoldersThatItShows) {
+  InodeId a;
+  InodeId b;
+  InodeId inner;
+  change([&](MetaStore::Writer& w) -> Status {
+    a = w.new_inode();
+    b = w.new_inode();
+    inner = w.new_inode();
+    CD_TRY_VOID(w.put(kRootInode, "a", folder_record(a)));
+    CD_TRY_VOID(w.put(kRootInode, "b", folder_record(b)));
+    return w.put(a, "inner", folder_record(inner));
+  });
+  put_file(a, "file");
+  const auto counts = [&] { return std::vector{*store_->subfolders(kRootInode), *store_->subfolders(a), *store_->subfolders(b)}; };
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{2, 1, 0}));
+  change([&](MetaStore::Writer& w) { return w.move(a, "inner", b, "moved"); });
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{2, 0, 1}));
+  change([&](MetaStore::Writer& w) -> Status {  // hidden, and shown again
+    MetaRecord hidden = folder_record(inner);
+    hidden.whiteout = true;
+    return w.put(b, "moved", hidden);
+  });
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{2, 0, 0}));
+  change([&](MetaStore::Writer& w) { return w.put(b, "moved", folder_record(inner)); });
+  change([&](MetaStore::Writer& w) { return w.move(kRootInode, "a", b, "moved"); });  // over a folder
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{1, 0, 1}));
+  change([&](MetaStore::Writer& w) { return w.erase(kRootInode, "b"); });
+  EXPECT_EQ(counts(), (std::vector<std::uint64_t>{0, 0, 0}));
+}
+
 TEST_F(MetaStoreTest, AFolderDoesNotMoveIntoItself) {
   const InodeId inner = make_folders("a/b/c");
   const Status status = store_->write([&](MetaStore::Writer& w) { return w.move(kRootInode, "a", inner, "x"); });

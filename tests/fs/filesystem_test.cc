@@ -121,6 +121,52 @@ TEST(FilesystemTest, AppendsOfTwoHandlesDoNotOverwriteEachOther) {
   EXPECT_EQ(drive.load("log").value(), "one two three");
 }
 
+TEST(FilesystemTest, WhatAMappingWritesBackGoesToItsOffsetAlsoThroughAnAppendingHandle) {
+  Drive drive;
+  ASSERT_TRUE(drive.save("log", "0123456789"));
+  const HandleId handle = drive.open("log", O_RDWR | O_APPEND).value();
+  const auto written = blocking<std::size_t>(
+      [&](auto r) { drive.fs->write_back(drive.caller, handle, 2, share("ab"), std::move(r)); });
+  EXPECT_EQ(written.value(), 2u);
+  ASSERT_TRUE(drive.write(handle, 0, "end"));
+  ASSERT_TRUE(drive.close(handle));
+  EXPECT_EQ(drive.load("log").value(), "01ab456789end");
+}
+
+TEST(FilesystemTest, ADeviceNodeIsAnObjectThatAColdCacheRecognises) {
+  Drive drive;
+  const auto made = blocking<NodeAttributes>([&](auto r) {
+    drive.fs->mknod(drive.caller, kRootInode, "tty", S_IFCHR | 0620, 0x405, std::move(r));
+  });
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->attr.type, NodeType::char_device);
+  ASSERT_TRUE(drive.drain());
+  const auto head = blocking<ObjectHead>([&](auto done) { drive.bucket.head("tty", {}, std::move(done)); });
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->metadata.at("mode"), std::to_string(S_IFCHR | 0620));
+  EXPECT_EQ(head->metadata.at("rdev"), std::to_string(0x405));
+  EXPECT_EQ(head->info.size, kSpecialBodyBytes);
+}
+
+// A LIST that began before the removal would show the file beside the folder, under its escaped name.
+TEST(FilesystemTest, AFileWhoseNameAFolderTookStaysHiddenForAWhileAfterItsRemoval) {
+  Drive drive;
+  ASSERT_TRUE(drive.save("name", "a file first"));
+  ASSERT_TRUE(drive.drain());
+  drive.flaky->add({.on = {Verb::remove, "name"}, .kind = FaultKind::hold});
+  ASSERT_TRUE(drive.unlink("name"));
+  drive.flaky->wait_held(1);
+  ASSERT_TRUE(drive.mkdir("name"));
+  drive.flaky->clear();
+  drive.flaky->release_held();
+  ASSERT_TRUE(drive.drain());
+  const auto twin = drive.meta->lookup_raw(kRootInode, "%2Fname").value();
+  ASSERT_TRUE(twin);
+  EXPECT_TRUE(twin->whiteout);
+  EXPECT_FALSE(twin->pending);
+  EXPECT_EQ(drive.stat("name")->attr.type, NodeType::directory);
+}
+
 TEST(FilesystemTest, AnUnlinkedFileLivesUntilItIsClosed) {
   Drive drive;
   ASSERT_TRUE(drive.save("f", "still here"));
