@@ -150,7 +150,7 @@ void Filesystem::Impl::when_movable(const Caller& caller, InodeId parent, const 
     if (!asked) return then(std::move(asked));
     const auto record = meta.lookup(parent, name);
     if (!record) return then(fail(record.error()));
-    if (*record && whole && may_be_symlink(**record)) return when_exact(caller, (*record)->ino, true, then);
+    if (*record && whole && may_be_special(**record)) return when_exact(caller, (*record)->ino, true, then);
     if (!*record || !(*record)->is_directory()) return then({});
     if (whole) return when_tree_known(caller, (*record)->ino, then);
     when_known(caller, (*record)->ino, then);

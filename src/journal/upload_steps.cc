@@ -223,9 +223,9 @@ void Uploader::materialised(const FlightPtr& flight) {
   intent.source.reset();
   intent.base.reset();
   if (flight->intent.exact && !intent.exact) describe(intent, record_of(flight->intent, {}));  // as its source is
-  if (intent.attr.type != NodeType::symlink) {
+  if (intent.attr.type == NodeType::file) {
     intent.attr.size = flight->materialised->size();
-  } else if (intent.target.empty()) {
+  } else if (intent.attr.type == NodeType::symlink && intent.target.empty()) {
     intent.target = target_in(*flight->materialised);
     intent.attr.size = intent.target.size();
   }

@@ -184,6 +184,7 @@ TEST_F(BlockCacheTest, SmallObjectsLieInLmdbAndLargeOnesInPrivateFiles) {
   EXPECT_EQ(read_local(l, 0, large.size()), large);
 }
 
+// S23 "is dropped and fetched again"
 TEST_F(BlockCacheTest, ABlockFileThatWasDamagedIsFetchedAgain) {
   const std::string bytes = noise(2 * kBlock);
   const RemoteVersion v = put("a", bytes);
@@ -332,6 +333,7 @@ TEST_F(BlockCacheTest, ADiskThatDoesNotReadNeverFailsARead) {
   expect_read(v, bytes, 0, bytes.size());
 }
 
+// S25 "Deleting the cache folder costs time, never data."
 TEST_F(BlockCacheTest, DeletingTheCacheFolderUnderWayCostsTimeOnly) {
   const std::string bytes = noise(2 * kBlock);
   const RemoteVersion v = put("a", bytes);

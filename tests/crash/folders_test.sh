@@ -11,6 +11,7 @@ dead_or_ended() { is_dead || batches_ended "$1"; }
 
 # Three die while files arrive, by the clock. A batch is too quick for that: the others die in the middle of it, at a
 # random pass of a random step.
+# S43 "Nothing is stored twice."
 ten_kills_on_the_way_lose_and_double_nothing() { # FOLDER NAME
   local round copier files steps=(batch.after_upload batch.after_file_away uploader.after_put uploader.after_ack)
   files=$(find "$1" -type f | wc -l)

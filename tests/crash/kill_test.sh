@@ -9,6 +9,7 @@ LOG=$WORK/acknowledged SEED=${SEED:-$RANDOM}
 echo "seed $SEED"
 fetch_bucket() { cp -r "$BUCKET" "$1"; }
 
+# S1 "the file survives `kill -9` of the daemon at any moment after"
 a_closed_file_survives_a_kill_at_once() {
   local round i
   for round in 1 2 3 4 5; do
@@ -30,6 +31,7 @@ a_closed_file_survives_a_kill_at_once() {
   same "" "$(find "$BUCKET" -type f)" "files left in the bucket"
 }
 
+# S6 "have happened, durably as S1, when they return"
 random_kills_under_load_lose_nothing_acknowledged() { # KILLS
   local round
   for round in $(seq "$1"); do a_kill_under_load; done

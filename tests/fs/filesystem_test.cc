@@ -71,6 +71,7 @@ TEST(FilesystemTest, RenameUnlinkAndRmdirSayWhatPosixSays) {
   EXPECT_EQ(code_of(drive.create(std::string(256, 'n'), O_WRONLY)), Code::name_too_long);
 }
 
+// S3 "Reads on one mount see all completed writes of that mount at once"
 TEST(FilesystemTest, AllHandlesSeeAWriteAtOnce) {
   Drive drive;
   ASSERT_TRUE(drive.save("f", "old bytes"));
@@ -594,6 +595,7 @@ TEST(FilesystemTest, WhenNothingMovesAFullStagingAreaIsNoSpace) {
   drive.fs->release(file);
 }
 
+// S5 "close and fsync return when the bucket has the file"
 TEST(FilesystemTest, WithRemoteDurabilityCloseMeansStored) {
   DriveOptions options;
   options.fs.durability_remote = true;

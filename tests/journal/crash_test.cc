@@ -88,6 +88,7 @@ Tree bucket_files(ObjectStore& store) {
   return out;
 }
 
+// S4 "is there afterwards as far as it was written"
 // Runs the script until it dies; each finished step is one byte in the pipe.
 [[noreturn]] void child(const std::string& folder, const std::string& point, int told) {
   ::setenv("CRATEDRIVE_CRASH", point.c_str(), 1);

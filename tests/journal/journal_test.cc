@@ -350,6 +350,7 @@ TEST_F(JournalTest, RenamedWhileItIsSentEndsUnderItsNewNameOnly) {
   expect_bucket({{"b", "content"}});
 }
 
+// S15 "Uploads of one path happen in order, one at a time."
 TEST_F(JournalTest, WrittenAgainWhileItIsSentTheLastContentWins) {
   flaky.add({.on = {Verb::put, "a"}, .kind = FaultKind::hold, .nth = 1, .times = 1});
   ASSERT_TRUE(world.write("a", "first"));
@@ -443,6 +444,7 @@ TEST_F(JournalTest, KeysThatTheStoreRefusesUseUpNoTries) {
   expect_bucket({{"late.wav", "late"}});
 }
 
+// S14 "An object never appears half"
 TEST_F(JournalTest, ALargeFileChangedWhileItGoesUpIsNeverAMixture) {
   const std::string first(200'000, '1');
   const std::string second(200'000, '2');
@@ -538,6 +540,7 @@ TEST_F(JournalTest, AWriterThatFillsTheStagingAreaAloneGetsNoSpace) {
   EXPECT_EQ(written.error().code, Code::no_space);
 }
 
+// S7 "a larger one gives EXDEV"
 TEST_F(JournalTest, ErrorsAreThoseOfPosix) {
   ASSERT_TRUE(world.mkdir("d"));
   ASSERT_TRUE(world.mkdir("d/e"));
@@ -583,6 +586,7 @@ TEST_F(JournalTest, WhatLiesInTheInboxIsNotUploadedAndSurvivesTheLossOfTheCache)
   EXPECT_TRUE(store.keys().empty());
 }
 
+// S40 "neither place is ever without it"
 TEST_F(JournalTest, AFiledFileLeavesTheInboxAndIsStoredWithItsLabels) {
   ASSERT_TRUE(world.write("inbox/kick.wav", "boom"));
   const InodeId kick = ino("inbox/kick.wav");

@@ -28,6 +28,7 @@ Result<std::unique_ptr<LogFile>> open_log(LossyDisk& disk, Records& seen, const 
   }, prove);
 }
 
+// S2 "When `fsync(2)` has returned 0, the file survives power loss."
 TEST(PowerLossTest, ALogKeepsAllThatWasSyncedAndThenAPrefix) {
   std::uint64_t lost = 0;
   for (const std::uint64_t seed : seeds(400)) {

@@ -56,6 +56,7 @@ a_second_daemon_for_one_bucket_state_is_refused_or_works_apart() {
   fi
   touch "$WORK/used/still-works-too"
 }
+# S32 "A bucket that has such keys of its own is not mounted"
 reserved_names_in_the_bucket_are_refused() {
   mkdir -p "$WORK/reserved/inbox"
   touch "$WORK/reserved/inbox/mine.wav"

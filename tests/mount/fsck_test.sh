@@ -46,6 +46,7 @@ a_drive_that_is_well_says_so() {
   same 0 "$(jq .left "$WORK/report")" "findings left"
 }
 
+# S26 "It refuses while the drive is mounted."
 it_refuses_while_the_drive_is_mounted() {
   mount_drive "$URL" "$DRIVE" > /dev/null
   fsck 5 --repair

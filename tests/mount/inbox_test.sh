@@ -45,6 +45,7 @@ a_folder_of_all_sorts_is_filed() {
   test ! -e "$DRIVE/inbox/pack"
 }
 
+# S42 "What cannot be decoded, is empty or truncated is stored all the same"
 what_is_no_sample_is_stored_with_its_reason() {
   local path
   for path in docs/licence.txt docs/empty.wav docs/truncated.wav docs/noise.ogg; do
@@ -131,6 +132,7 @@ a_file_that_is_open_keeps_the_batch_receiving() {
   same "first second" "$(paste -sd' ' "$BUCKET/slow/take.bin")"
 }
 
+# S44 "puts what was not stored back into `inbox/`"
 cancel_leaves_the_files_in_the_inbox_and_retry_takes_them_up() {
   local batch
   mkdir -p "$WORK/heavy"

@@ -117,6 +117,7 @@ an_editor_saves_its_text() {
   done
 }
 
+# S30 "One file is one object"
 the_bucket_has_it_all() {
   unmount_drive "$DRIVE"
   rm -rf "$XDG_CACHE_HOME/cratedrive" "$XDG_STATE_HOME/cratedrive"

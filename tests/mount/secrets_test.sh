@@ -62,6 +62,7 @@ secrets_in_a_url_are_refused_and_not_repeated() {
   nothing_says "$TOKEN"
 }
 
+# S51 "Secrets never appear in a log, a status file or an error"
 a_running_daemon_shows_no_secret() {
   export AWS_ACCESS_KEY_ID=AKIAEXAMPLE AWS_SECRET_ACCESS_KEY=$SECRET AWS_SESSION_TOKEN=$TOKEN
   mkdir "$WORK/bucket"
@@ -76,6 +77,7 @@ a_running_daemon_shows_no_secret() {
   nothing_says "$SECRET" "$TOKEN"
 }
 
+# S50 "Local files are 0600 in 0700 folders."
 local_files_and_folders_are_private() {
   echo pause > "$DRIVE/.cratedrive/control"
   echo staged > "$DRIVE/staged"
@@ -86,6 +88,7 @@ local_files_and_folders_are_private() {
   drained "$DRIVE"
 }
 
+# S52 "nor steer a terminal through a status file"
 names_from_strangers_steer_no_terminal_and_no_spreadsheet() {
   local red=$'\e[31mred\e]0;title\a.wav' lines=$'two\nlines.wav' formula='=cmd|calc.wav' at='@SUM(1).wav' name
   mkdir "$WORK/drop"

@@ -86,6 +86,7 @@ a_clock_that_is_wrong_is_named() {
   within 40 store_is ok
 }
 
+# S13 "it does not hold up the others"
 one_object_that_may_not_be_written_fails_alone() {
   forget_events
   proxy_rules 'status code=403 method=PUT path=up/forbidden'

@@ -44,6 +44,7 @@ everything_with_a_name_is_listed_and_readable() {
   diff "$WORK/expected" "$WORK/found.sorted"
 }
 
+# S31 "is shown under an escaped name or counted in `health`"
 names_are_the_documented_ones() {
   same leading "$(cat "$DRIVE/%2F/leading" | tr -d /)"
   same 'a//b' "$(cat "$DRIVE/a/%2F/b")"

@@ -46,6 +46,7 @@ a_presigned_url_fetches_the_file() {
   cmp "$WORK/foreign" <(curl -sf "$("$CRATEDRIVE" url "$DRIVE/new-folder/foreign")")
 }
 
+# S33 "are object metadata as rclone and s3fs write them"
 times_and_modes_are_as_rclone_and_s3fs_write_them() {
   echo x > "$DRIVE/timed"
   chmod 640 "$DRIVE/timed"
@@ -60,6 +61,7 @@ check_says_what_the_store_honours() {
   grep -qi 'if-none-match' "$WORK/checked"
 }
 
+# S10 "the bucket has the bytes"
 nothing_of_a_secret_is_said_anywhere() {
   refuses grep -rqF "$S3_SECRET_KEY" "$XDG_STATE_HOME" "$XDG_CACHE_HOME" "$DRIVE/.cratedrive/config.toml" \
     "$DRIVE/.cratedrive/status.json" "$DRIVE/.cratedrive/health.json" "$DRIVE/.cratedrive/events.jsonl"

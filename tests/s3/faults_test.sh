@@ -100,6 +100,7 @@ a_hanging_read_can_be_interrupted() {
   proxy_rules
 }
 
+# S22 "never "no such file", and never an empty file"
 a_server_that_is_away_shows_in_health_and_is_no_missing_file() {
   fresh away 100000
   within 20 test -e "$DRIVE/foreign/away"
@@ -130,6 +131,7 @@ a_warm_mount_works_with_the_server_away() {
   drained "$DRIVE" 60
 }
 
+# S12 "On a conflict both versions survive"
 a_conflict_keeps_both_versions() {
   echo first > "$DRIVE/up/both"
   drained "$DRIVE" 30

@@ -14,6 +14,7 @@ the_drive_unmounts() { unmount_drive "$DRIVE"; }
 
 puts_of() { grep ' beast: ' "$WORK/s3/log/rgw.log" | grep -c "\"PUT /$BUCKET/$1"; } # objects put under a name
 
+# S41 "Each file of a batch ends as done, skipped"
 requests_are_few() { # FOLDER NAME: one PUT a stored file, and hardly anything else
   local done_files puts all
   done_files=$(find "$WORK/fetched/$2" -type f | wc -l)

@@ -29,6 +29,7 @@ queue_uploads() { # NAME
   for i in $(seq 100); do echo "$1 $i" > "$DRIVE/$1/$i"; done
 }
 
+# S24 "is answered without the network, however many requests wait for it"
 what_is_local_answers() {
   local name i
   for name in status status.json health health.json metrics uploads events.jsonl config.toml; do

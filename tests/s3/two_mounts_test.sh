@@ -25,6 +25,7 @@ both_mount() {
   within 10 test -d "$RIGHT/a"
 }
 
+# S21 "is seen within `metadata_ttl` (60 s)"
 what_one_stores_the_other_sees() {
   echo one > "$LEFT/a/seen"
   drained "$LEFT"
@@ -54,6 +55,7 @@ with_a_ttl_of_0_the_next_open_sees_it() {
   mount_right
 }
 
+# S11 "An upload never overwrites a version that this mount has not seen."
 concurrent_writers_keep_both_versions() { # BYTES: small ones go in one PUT, large ones in parts
   local name=both-$1
   head -c "$1" /dev/urandom > "$WORK/ours"
@@ -88,6 +90,7 @@ new_files_of_one_name_are_both_kept() {
   same "left right" "$(rclone cat S3:crate/shared/a --include 'new*' | sort | paste -sd' ')" "what is kept"
 }
 
+# S20 "An open file is one version from first byte to last."
 an_open_file_never_mixes_versions() {
   head -c 6000000 /dev/zero | tr '\0' A > "$WORK/version-a"
   head -c 6000000 /dev/zero | tr '\0' B > "$WORK/version-b"

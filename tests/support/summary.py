@@ -39,6 +39,8 @@ def test_counts(build, name, ok, output):
         lines = SUITE_LINE.findall(output)
         if lines:
             counts = int(lines[-1][0]), int(lines[-1][1]), 0
+        elif name == "fuzz":
+            counts = 0, 1, 0  # it never came to its end
         else:
             counts = (1, 0, 0) if ok else (0, 1, 0)
     passed, failed, skipped = counts
@@ -58,6 +60,10 @@ def rows_of(build):
         output = "".join(part.text or "" for part in case.iter("system-out"))
         ok = case.get("status") == "run"
         yield (case.get("name"), *test_counts(build, case.get("name"), ok, output))
+    fuzz = os.path.join(build, "results", "fuzz.log")
+    if os.path.exists(fuzz):
+        with open(fuzz) as file:
+            yield ("fuzz", *test_counts(build, "fuzz", True, file.read()))
     status = os.path.join(build, "results", "locks.status")
     if os.path.exists(status):
         with open(status) as file:
