@@ -54,13 +54,18 @@ keys_that_expire_in_the_middle_of_a_multipart_are_read_anew() {
   no_multipart_is_left
 }
 
+the_wrong_keys_show() { # once anything is asked with them
+  date > "$DRIVE/up/traffic"
+  health_says credentials 'secret key is wrong'
+}
+
 a_drive_with_wrong_keys_goes_on_when_the_right_ones_are_there() {
   write_keys mistyped
   head -c 200000 /dev/urandom > "$WORK/up-renewed"
   # The keys are looked up when they are refused: this refusal makes the drive take the wrong ones.
   proxy_rules 'status code=403 error=InvalidAccessKeyId times=6'
   cp "$WORK/up-renewed" "$DRIVE/up/renewed"
-  within 60 health_says credentials 'secret key is wrong' || { cat "$DRIVE"/.cratedrive/{health,uploads,events.jsonl}; false; }
+  within 60 the_wrong_keys_show || { cat "$DRIVE"/.cratedrive/{health,uploads,events.jsonl}; false; }
   refuses grep -rq mistyped "$DRIVE/.cratedrive/health" "$DRIVE/.cratedrive/uploads" "$DRIVE/.cratedrive/events.jsonl"
   cmp "$WORK/up-renewed" "$DRIVE/up/renewed"
   write_keys "$S3_SECRET_KEY"
