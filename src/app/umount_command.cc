@@ -111,10 +111,20 @@ Result<std::string> drain(const MountedDrive& drive) {
 
 // ---- the end
 
+// A process that nobody has waited for yet has ended all the same.
+bool runs(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string stat;
+  std::getline(file, stat);
+  const std::size_t state = stat.rfind(") ") + 2;
+  return stat.rfind(") ") != std::string::npos && state < stat.size() && stat[state] != 'Z' && stat[state] != 'X';
+}
+
+// Its lock goes first, then it closes its cache: only then is all of it at rest.
 bool wait_for_end(const std::optional<DaemonRecord>& daemon) {
   if (!daemon) return true;
   const auto until = std::chrono::steady_clock::now() + kDaemonPatience;
-  while (is_locked(daemon->lock_file)) {
+  while (is_locked(daemon->lock_file) || (daemon->pid > 0 && runs(daemon->pid))) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
