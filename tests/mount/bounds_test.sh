@@ -141,7 +141,8 @@ case_ok a_sparse_file_of_50_GiB_costs_its_ends
 case_ok it_unmounts
 # Others have no way to make a disk that fills up; the same is tested with a disk in memory in tests/cache.
 if [ "$(id -u)" = 0 ]; then case_ok a_full_cache_disk_fails_no_read; fi
-case_ok few_descriptors_refuse_cleanly
+# UBSan looks at virtual pointers through a pipe: without descriptors it ends the program for no fault of its own.
+sanitized || case_ok few_descriptors_refuse_cleanly
 case_ok many_entries_in_one_folder
 case_ok the_drive_mounts
 case_ok many_uploads_can_wait
