@@ -98,6 +98,7 @@ struct Daemon::Impl {
   ~Impl();
 
   Stage open_places();
+  Stage watch_signals();
   Stage open_store_of_drive();
   Stage check_reserved();
   Stage open_rooms();
@@ -158,6 +159,12 @@ Stage Daemon::Impl::open_places() {
   if (!opened) return stop_with(ExitCode::failed, opened.error());
   events = std::move(*opened);
   drive_events = std::make_unique<DriveEvents>(*events);
+  return {};
+}
+
+// The first thread beside the main one: the log that it writes to is there, and signals are blocked for all later ones.
+Stage Daemon::Impl::watch_signals() {
+  signals = std::make_unique<SignalWatch>([this](int signal) { ask_to_stop(signal); });
   return {};
 }
 
@@ -351,9 +358,8 @@ Daemon::~Daemon() = default;
 tl::expected<std::unique_ptr<Daemon>, Outcome> Daemon::start(const MountPlan& plan) {
   auto impl = std::make_unique<Impl>(plan);
   Impl& d = *impl;
-  d.signals = std::make_unique<SignalWatch>([&d](int signal) { d.ask_to_stop(signal); });
-  for (Stage (Impl::*stage)() : {&Impl::open_places, &Impl::open_store_of_drive, &Impl::check_reserved,
-                                 &Impl::open_rooms, &Impl::mount}) {
+  for (Stage (Impl::*stage)() : {&Impl::open_places, &Impl::watch_signals, &Impl::open_store_of_drive,
+                                 &Impl::check_reserved, &Impl::open_rooms, &Impl::mount}) {
     if (d.stop_asked) return tl::make_unexpected(Outcome::fail(ExitCode::failed, "interrupted"));
     if (const Stage done = (d.*stage)(); !done) {
       if (d.drive_events) spdlog::error("not mounted: {}", printable(done.error().message));
