@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/codec.h"
+#include "cache/value_codec.h"
 
 namespace cd {
 namespace {
@@ -21,47 +22,6 @@ enum Flag : std::uint32_t {
 std::uint32_t flags_of(const MetaRecord& r) {
   return (r.remote ? kHasRemote : 0u) | (r.pending ? kPending : 0u) | (r.whiteout ? kWhiteout : 0u) |
          (r.local_only ? kLocalOnly : 0u) | (r.marker ? kMarker : 0u) | (r.exact ? kExact : 0u);
-}
-
-void put_map(Encoder& out, const std::map<std::string, std::string>& map) {
-  out.varint(map.size());
-  for (const auto& [name, value] : map) {
-    out.string(name);
-    out.string(value);
-  }
-}
-
-void get_map(Decoder& in, std::map<std::string, std::string>& map) {
-  for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
-    std::string name(in.string());
-    map[std::move(name)] = std::string(in.string());
-  }
-}
-
-void put_attributes(Encoder& out, const Attributes& a) {
-  out.u8(static_cast<std::uint8_t>(a.type));
-  out.varint(a.mode);
-  out.varint(a.uid);
-  out.varint(a.gid);
-  out.varint(a.size);
-  out.i64(a.atime_ns);
-  out.i64(a.mtime_ns);
-  out.i64(a.ctime_ns);
-  if (is_device(a.type)) out.varint(a.device);
-}
-
-bool get_attributes(Decoder& in, Attributes& a) {
-  const std::uint8_t type = in.u8();
-  a.type = static_cast<NodeType>(type);
-  a.mode = static_cast<std::uint32_t>(in.varint());
-  a.uid = static_cast<std::uint32_t>(in.varint());
-  a.gid = static_cast<std::uint32_t>(in.varint());
-  a.size = in.varint();
-  a.atime_ns = in.i64();
-  a.mtime_ns = in.i64();
-  a.ctime_ns = in.i64();
-  if (is_device(a.type)) a.device = in.varint();
-  return type <= static_cast<std::uint8_t>(NodeType::block_device);
 }
 
 }  // namespace
@@ -106,13 +66,7 @@ std::string encode(const MetaRecord& record) {
   out.u64(record.ino.value());
   out.u64(record.changed);
   put_attributes(out, record.attr);
-  if (record.remote) {
-    out.string(record.remote->key);
-    out.string(record.remote->etag);
-    out.varint(record.remote->size);
-    out.u64(record.remote->cache_id.high);
-    out.u64(record.remote->cache_id.low);
-  }
+  if (record.remote) put_version(out, *record.remote);
   out.varint(record.staged.value());
   out.string(record.target);
   out.string(record.content_type);
@@ -129,14 +83,7 @@ Result<MetaRecord> decode_meta_record(std::string_view bytes) {
   r.ino = InodeId(in.u64());
   r.changed = in.u64();
   const bool attributes_ok = get_attributes(in, r.attr);
-  if ((flags & kHasRemote) != 0) {
-    r.remote.emplace();
-    r.remote->key = in.string();
-    r.remote->etag = in.string();
-    r.remote->size = in.varint();
-    r.remote->cache_id.high = in.u64();
-    r.remote->cache_id.low = in.u64();
-  }
+  if ((flags & kHasRemote) != 0) r.remote = get_version(in);
   r.staged = StagedId(in.varint());
   r.pending = (flags & kPending) != 0;
   r.whiteout = (flags & kWhiteout) != 0;

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/hash.h"
 #include "cache/tree_cache.h"
+#include "cache/value_codec.h"
 
 namespace cd {
 namespace {
@@ -24,64 +25,6 @@ enum Flag : std::uint32_t {  // on disk; never renumbered
 };
 
 std::uint32_t flag(bool on, Flag f) { return on ? static_cast<std::uint32_t>(f) : 0u; }
-
-void put_version(Encoder& out, const RemoteVersion& v) {
-  out.string(v.key);
-  out.string(v.etag);
-  out.varint(v.size);
-  out.u64(v.cache_id.high);
-  out.u64(v.cache_id.low);
-}
-
-RemoteVersion get_version(Decoder& in) {
-  RemoteVersion v;
-  v.key = in.string();
-  v.etag = in.string();
-  v.size = in.varint();
-  v.cache_id.high = in.u64();
-  v.cache_id.low = in.u64();
-  return v;
-}
-
-void put_map(Encoder& out, const std::map<std::string, std::string>& map) {
-  out.varint(map.size());
-  for (const auto& [name, value] : map) out.string(name), out.string(value);
-}
-
-std::map<std::string, std::string> get_map(Decoder& in) {
-  std::map<std::string, std::string> map;
-  for (std::uint64_t n = in.varint(); n > 0 && in.ok(); --n) {
-    std::string name(in.string());
-    map[std::move(name)] = std::string(in.string());
-  }
-  return map;
-}
-
-void put_attributes(Encoder& out, const Attributes& a) {
-  out.u8(static_cast<std::uint8_t>(a.type));
-  out.varint(a.mode);
-  out.varint(a.uid);
-  out.varint(a.gid);
-  out.varint(a.size);
-  out.i64(a.atime_ns);
-  out.i64(a.mtime_ns);
-  out.i64(a.ctime_ns);
-  if (is_device(a.type)) out.varint(a.device);
-}
-
-Attributes get_attributes(Decoder& in) {
-  Attributes a;
-  a.type = NodeType{in.u8()};
-  a.mode = static_cast<std::uint32_t>(in.varint());
-  a.uid = static_cast<std::uint32_t>(in.varint());
-  a.gid = static_cast<std::uint32_t>(in.varint());
-  a.size = in.varint();
-  a.atime_ns = in.i64();
-  a.mtime_ns = in.i64();
-  a.ctime_ns = in.i64();
-  if (is_device(a.type)) a.device = in.varint();
-  return a;
-}
 
 }  // namespace
 
@@ -125,11 +68,11 @@ Result<Intent> decode_intent(std::string_view bytes) {
   i.dirty = (flags & kDirty) != 0;
   i.exact = (flags & kExact) != 0;
   i.bare = (flags & kBare) != 0;
-  i.attr = get_attributes(in);
+  const bool type_ok = get_attributes(in, i.attr);
   i.target = in.string();
   i.content_type = in.string();
-  i.metadata = get_map(in);
-  i.xattrs = get_map(in);
+  get_map(in, i.metadata);
+  get_map(in, i.xattrs);
   i.staged = StagedId(in.varint());
   if ((flags & kHasBase) != 0) {
     i.base.emplace();
@@ -147,7 +90,7 @@ Result<Intent> decode_intent(std::string_view bytes) {
     i.content.low = in.u64();
   }
   const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::remove);
-  if (!in.done() || !kind_ok || i.attr.type > NodeType::block_device)
+  if (!in.done() || !kind_ok || !type_ok)
     return fail(Code::corrupt, "an intent of the log cannot be read");
   return i;
 }
