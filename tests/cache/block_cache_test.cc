@@ -86,6 +86,13 @@ class BlockCacheTest : public ::testing::Test {
     const BlockIndex index(meta_->lmdb());
     while (index.bytes_of_version(v.cache_id) < bytes) std::this_thread::yield();
   }
+  // Stored, read whole, and on disk.
+  RemoteVersion put_and_keep(const std::string& key, const std::string& bytes) {
+    const RemoteVersion v = put(key, bytes);
+    expect_read(v, bytes, 0, bytes.size());
+    wait_kept(v);
+    return v;
+  }
   void wait_all_kept() {
     while (cache_->stats().waiting > 0) std::this_thread::yield();
   }
@@ -187,9 +194,7 @@ TEST_F(BlockCacheTest, SmallObjectsLieInLmdbAndLargeOnesInPrivateFiles) {
 // S23 "is dropped and fetched again"
 TEST_F(BlockCacheTest, ABlockFileThatWasDamagedIsFetchedAgain) {
   const std::string bytes = noise(2 * kBlock);
-  const RemoteVersion v = put("a", bytes);
-  expect_read(v, bytes, 0, bytes.size());
-  wait_kept(v);
+  const RemoteVersion v = put_and_keep("a", bytes);
   make_cache();
   for (const std::string& path : block_files()) {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -207,9 +212,7 @@ TEST_F(BlockCacheTest, ABlockFileThatWasDamagedIsFetchedAgain) {
 
 TEST_F(BlockCacheTest, ABlockFileThatIsShortOrGoneIsFetchedAgain) {
   const std::string bytes = noise(2 * kBlock);
-  const RemoteVersion v = put("a", bytes);
-  expect_read(v, bytes, 0, bytes.size());
-  wait_kept(v);
+  const RemoteVersion v = put_and_keep("a", bytes);
   make_cache();
   const auto files = block_files();
   ASSERT_EQ(files.size(), 2u);
@@ -220,9 +223,7 @@ TEST_F(BlockCacheTest, ABlockFileThatIsShortOrGoneIsFetchedAgain) {
 
 TEST_F(BlockCacheTest, SmallBytesInLmdbThatWereDamagedAreFetchedAgain) {
   const std::string bytes = noise(5000);
-  const RemoteVersion v = put("a", bytes);
-  expect_read(v, bytes, 0, 5000);
-  wait_kept(v);
+  const RemoteVersion v = put_and_keep("a", bytes);
   make_cache();
   ASSERT_TRUE(meta_->lmdb().write([&](Lmdb::WriteTxn& txn) {
     std::string bad = bytes;
@@ -325,9 +326,7 @@ TEST_F(BlockCacheTest, AFullDiskNeverFailsARead) {
 
 TEST_F(BlockCacheTest, ADiskThatDoesNotReadNeverFailsARead) {
   const std::string bytes = noise(2 * kBlock);
-  const RemoteVersion v = put("a", bytes);
-  expect_read(v, bytes, 0, bytes.size());
-  wait_kept(v);
+  const RemoteVersion v = put_and_keep("a", bytes);
   make_cache();
   disk_.unreadable = true;
   expect_read(v, bytes, 0, bytes.size());
@@ -336,9 +335,7 @@ TEST_F(BlockCacheTest, ADiskThatDoesNotReadNeverFailsARead) {
 // S25 "Deleting the cache folder costs time, never data."
 TEST_F(BlockCacheTest, DeletingTheCacheFolderUnderWayCostsTimeOnly) {
   const std::string bytes = noise(2 * kBlock);
-  const RemoteVersion v = put("a", bytes);
-  expect_read(v, bytes, 0, bytes.size());
-  wait_kept(v);
+  const RemoteVersion v = put_and_keep("a", bytes);
   make_cache();
   std::filesystem::remove_all(folder_ / "drive");
   expect_read(v, bytes, 0, bytes.size());
