@@ -13,6 +13,7 @@ from mount.workloads import LOCAL, MIB, REMOTE
 
 SAMPLES = ("/usr/share/lmms/samples", "/usr/share/hydrogen/data/drumkits")
 FILES = 1004
+PATIENCE = 60  # seconds; who needs longer is measured once
 
 
 def smallest_samples():
@@ -72,7 +73,7 @@ class Rig:
 
     def presigned(self, bucket, key, delay):
         environment = self.server.aws(self.server.endpoint(delay))
-        return subprocess.run(["/usr/bin/aws", "s3", "presign", f"s3://{bucket}/{key}"], check=True, capture_output=True,
+        return subprocess.run(["/usr/bin/aws", "--endpoint-url", self.server.endpoint(delay), "s3", "presign", f"s3://{bucket}/{key}"], check=True, capture_output=True,
                               text=True, env=environment).stdout.strip()
 
     def seeded(self, what, own=False):
@@ -130,6 +131,8 @@ class Rig:
         collected = {}
         for _ in range(runs):
             for kind in kinds:
+                if any(sum(r.get("times", {}).values()) > PATIENCE for r in collected.get(kind.name, [])):
+                    continue  # once is enough
                 collected.setdefault(kind.name, []).append(self.measure_one(kind, workload, delay))
             for name, limit in limits.items():
                 collected.setdefault(name, []).append({"times": limit(self, delay)})

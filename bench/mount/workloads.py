@@ -166,7 +166,7 @@ def rclone_copy(rig, delay):
 
 def aws_cp(rig, delay):
     bucket = rig.server.new_bucket()
-    took = timed("/usr/bin/aws", "s3", "cp", "--only-show-errors", rig.big, f"s3://{bucket}/big",
+    took = timed("/usr/bin/aws", "--endpoint-url", rig.server.endpoint(delay), "s3", "cp", "--only-show-errors", rig.big, f"s3://{bucket}/big",
                  env=rig.server.aws(rig.server.endpoint(delay)))
     rig.server.drop_bucket(bucket)
     return {f"write {MIB} MiB until stored": took}
