@@ -230,7 +230,12 @@ Status NamespaceVerbs::remove_directory(InodeId parent, std::string_view name) {
 Result<Intent> NamespaceVerbs::intent_for(const Node& node) const {
   const std::string slot = node.slot();
   const IntentTable::Entry* entry = ledger_.table.find(slot);
-  if (entry != nullptr && entry->intent.live()) return entry->intent;
+  if (entry != nullptr && entry->intent.live()) {
+    Intent known = entry->intent;
+    // Moved when LIST alone had told of it; what was learnt since, the tree has.
+    if (!known.exact && node.record.exact) describe(known, node.record);
+    return known;
+  }
   Intent intent;
   describe(intent, node.record);
   const Believed now = ledger_.believed(slot, &node.record);

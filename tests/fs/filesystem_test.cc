@@ -134,6 +134,22 @@ TEST(FilesystemTest, WhatAMappingWritesBackGoesToItsOffsetAlsoThroughAnAppending
   EXPECT_EQ(drive.load("log").value(), "01ab456789end");
 }
 
+TEST(FilesystemTest, AFileThatWasMovedAndOverwrittenBeforeAnybodyLookedAtItKeepsItsMode) {
+  DriveOptions options;
+  options.upload = false;  // the move is still to come when the file is opened
+  Drive drive(options);
+  drive.bucket.put_object("before", "old", {{"mode", std::to_string(S_IFREG | 0600)}, {"bpm", "92"}});
+  ASSERT_TRUE(drive.rename("before", "after"));
+  ASSERT_TRUE(drive.save("after", "new"));
+  EXPECT_EQ(drive.stat("after")->attr.mode, 0600U);
+  drive.journal->start();
+  ASSERT_TRUE(drive.drain());
+  const auto head = drive.bucket.head_of("after");
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->metadata.at("mode"), std::to_string(S_IFREG | 0600));
+  EXPECT_EQ(head->metadata.at("bpm"), "92");
+}
+
 TEST(FilesystemTest, ADeviceNodeIsAnObjectThatAColdCacheRecognises) {
   Drive drive;
   const auto made = blocking<NodeAttributes>([&](auto r) {

@@ -80,12 +80,14 @@ class Model {
   void step();
   void compare_all();
   void compare_bucket();
+  [[nodiscard]] const std::string& history() const { return history_; }
 
  private:
   std::size_t below(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_); }
   std::string random_path();
   std::string random_bytes(std::size_t at_most);
   void same(int ours, int theirs, const std::string& what);
+  void note(const std::string& what) { history_ += what + "\n"; }
   void compare_folder(const std::string& path);
   void compare_file(const std::string& path, const struct stat& st);
 
@@ -106,6 +108,7 @@ class Model {
   Plain plain_;
   Drive drive_;
   std::vector<OpenFile> open_;
+  std::string history_;
 };
 
 std::string Model::random_path() {
@@ -129,6 +132,7 @@ std::string Model::random_bytes(std::size_t at_most) {
 
 void Model::same(int ours, int theirs, const std::string& what) {
   if (ours == EEXIST && theirs == ENOTEMPTY) ours = theirs;  // rename(2) allows both
+  note(what + (theirs == 0 ? "" : std::string(": ") + std::strerror(theirs)));
   ASSERT_EQ(ours, theirs) << what << ": " << std::strerror(ours) << ", expected " << std::strerror(theirs);
 }
 
@@ -160,11 +164,12 @@ void Model::open_file() {
   const int fd = ::open(plain_.at(path).c_str(), flags);
   const int theirs = fd < 0 ? errno : 0;
   const auto opened = drive_.open(path, flags);
-  same(errno_of_result(opened), theirs, "open " + path);
+  same(errno_of_result(opened), theirs, "open " + path + (writes ? " to write" : ""));
   if (opened && fd >= 0) open_.push_back({*opened, fd, path, writes});
 }
 
 void Model::close_file(std::size_t which) {
+  note("close " + open_[which].path);
   EXPECT_TRUE(drive_.close(open_[which].ours));
   ::close(open_[which].theirs);
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(which));
@@ -176,6 +181,7 @@ void Model::write_open(OpenFile& file) {
   const std::string bytes = random_bytes(below(3) == 0 ? 150'000 : 5'000);
   const ssize_t theirs = ::pwrite(file.theirs, bytes.data(), bytes.size(), static_cast<off_t>(offset));
   ASSERT_EQ(theirs, static_cast<ssize_t>(bytes.size()));
+  note("write into " + file.path);
   const auto ours = drive_.write(file.ours, offset, bytes);
   ASSERT_TRUE(ours) << ours.error().message;
   ASSERT_EQ(*ours, bytes.size());
@@ -241,11 +247,6 @@ void Model::rename() {
   const unsigned flags = kind == 0 ? RENAME_NOREPLACE : kind == 1 ? RENAME_EXCHANGE : 0;
   struct stat st{};
   const bool folders = ::lstat(plain_.at(from).c_str(), &st) == 0;
-  // A file and a folder that change places, and the cache lost before the bucket has it: not always right yet.
-  struct stat other{};
-  if (mode == RenameMode::exchange && folders && ::lstat(plain_.at(to).c_str(), &other) == 0 &&
-      S_ISDIR(st.st_mode) != S_ISDIR(other.st_mode))
-    return;
   const int theirs =
       Plain::error_of(::renameat2(AT_FDCWD, plain_.at(from).c_str(), AT_FDCWD, plain_.at(to).c_str(), flags));
   const std::string what = "rename " + from + " to " + to + (kind == 1 ? " (exchange)" : "") +
@@ -267,6 +268,7 @@ void Model::chmod() {
 void Model::restart() {
   while (!open_.empty()) close_file(0);
   const std::size_t kind = below(4);
+  note(kind == 0 ? "drain, restart" : kind == 1 ? "restart without cache" : "restart");
   if (kind == 0) {
     const Status drained = drive_.drain();
     ASSERT_TRUE(drained) << drained.error().message;
@@ -366,10 +368,7 @@ void Model::compare_bucket() {
   EXPECT_EQ(drive_.bucket.open_uploads(), 0U);
 }
 
-void run(std::uint64_t seed, std::uint64_t steps, DriveOptions options) {
-  std::printf("CRATEDRIVE_SEED=%llu CRATEDRIVE_STEPS=%llu\n", static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(steps));
-  Model model(seed, std::move(options));
+void walk(Model& model, std::uint64_t seed, std::uint64_t steps) {
   for (std::uint64_t i = 0; i < steps; ++i) {
     SCOPED_TRACE("seed " + std::to_string(seed) + ", step " + std::to_string(i));
     ASSERT_NO_FATAL_FAILURE(model.step());
@@ -379,6 +378,14 @@ void run(std::uint64_t seed, std::uint64_t steps, DriveOptions options) {
   }
   ASSERT_NO_FATAL_FAILURE(model.compare_all());
   ASSERT_NO_FATAL_FAILURE(model.compare_bucket());
+}
+
+void run(std::uint64_t seed, std::uint64_t steps, DriveOptions options) {
+  std::printf("CRATEDRIVE_SEED=%llu CRATEDRIVE_STEPS=%llu\n", static_cast<unsigned long long>(seed),
+              static_cast<unsigned long long>(steps));
+  Model model(seed, std::move(options));
+  walk(model, seed, steps);
+  if (::testing::Test::HasFatalFailure()) std::printf("what was done:\n%s", model.history().c_str());
 }
 
 std::uint64_t a_seed() { return from_environment("CRATEDRIVE_SEED", std::random_device{}()); }
