@@ -102,8 +102,8 @@ Status ListMerge::merge_file(Writer& w, InodeId parent, std::string_view part, c
   auto name = name_of_part(part);
   if (!name) return hide(object.key), Status{};
   CD_TRY(auto current, w.lookup_raw(parent, *name));
-  if (current && current->is_directory()) {  // a key that is also a folder
-    if (current->whiteout || !(name = twin_name(part))) return hide(object.key), Status{};
+  if (current && current->is_directory()) {  // a key that is also a folder, or one that is still going
+    if (!(name = twin_name(part))) return hide(object.key), Status{};
     CD_TRY(current, w.lookup_raw(parent, *name));
     if (current && current->is_directory()) return hide(object.key), Status{};
   }

@@ -122,6 +122,19 @@ Believed Ledger::believed(const std::string& slot, const MetaRecord* record) con
   return {record->remote, {}};
 }
 
+void Ledger::take_over_other(Change& change, const std::string& slot, Believed& now) const {
+  const auto other = other_slot(slot);
+  const IntentTable::Entry* entry = other ? table.find(*other) : nullptr;
+  if (entry == nullptr || entry->intent.live() || !now.nothing()) return;
+  now = {entry->intent.expected, entry->intent.attempts};
+  change.slots[*other] = std::nullopt;
+  change.before.push_back([path = *other](MetaStore::Writer& writer) -> Status {
+    CD_TRY(const auto there, writer.resolve_raw(path));
+    if (!there || !there->record.whiteout || there->record.is_directory()) return {};
+    return writer.erase(there->parent, there->name);
+  });
+}
+
 void Ledger::keep_hidden(Change& change, const std::string& path, const MetaRecord& file) const {
   const std::string slot = slot_of(path, true);
   if (file.is_directory() || change.slots.contains(slot)) return;
@@ -280,6 +293,18 @@ std::optional<std::string> twin_of(const std::string& file_slot) {
     if (name.size() <= 255 && key_of_path(path, false) == key_of_slot(file_slot)) return name;
   }
   return std::nullopt;
+}
+
+std::optional<std::string> other_slot(const std::string& slot) {
+  if (is_folder_slot(slot)) return std::nullopt;
+  const std::string key = key_of_slot(slot);
+  std::optional<std::string> name(base_name(key));
+  if (*name == base_name(slot)) name = twin_of(slot);
+  if (!name || name->empty()) return std::nullopt;
+  const std::string folder(parent_path(slot));
+  std::string other = folder.empty() ? *name : folder + "/" + *name;
+  if (other == slot || key_of_slot(other) != key) return std::nullopt;
+  return other;
 }
 
 namespace {

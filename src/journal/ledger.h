@@ -62,6 +62,12 @@ class Ledger {
   [[nodiscard]] Believed believed(const std::string& slot, const MetaRecord* record) const;
   // `slot` shall not be in the bucket: clears it, or wants it removed. `was` describes the name.
   void want_gone(Change& change, const std::string& slot, const Believed& now, const MetaRecord& was) const;
+  // `slot` is to be a file: what is still to be removed of the same key under its other name (other_slot) is replaced instead.
+  void take_over_other(Change& change, const std::string& slot, Believed& now) const;
+  // Something of a folder of this name waits: to be removed, where the name is a file's.
+  [[nodiscard]] bool folder_going(const std::string& path) const {
+    return table.any_below(path) || table.find(slot_of(path, true)) != nullptr;
+  }
   // A file leaves a name that was a folder's: what of that folder is still being removed has to be hidden again.
   void keep_hidden(Change& change, const std::string& path, const MetaRecord& file) const;
   void requeue(const std::string& slot, bool at_once = false);
@@ -150,6 +156,8 @@ class Ledger {
 [[nodiscard]] Result<InodeId> ensure_folder(MetaStore::Writer& writer, std::string_view path, bool in_place_of_files);
 // The name under which a LIST shows a file beside a folder of the same name (cache: odd keys).
 [[nodiscard]] std::optional<std::string> twin_of(const std::string& file_slot);
+// The other slot of the same key, for a file: that name, or the plain one. So one key never gets two requests at a time.
+[[nodiscard]] std::optional<std::string> other_slot(const std::string& slot);
 // Whiteouts below the hidden folder `old_folder` come to lie below `new_folder`, which takes its name.
 [[nodiscard]] Status adopt_whiteouts(MetaStore::Writer& writer, InodeId old_folder, InodeId new_folder);
 // Takes away hidden folders on the way up that hide nothing any more and that no intent needs.

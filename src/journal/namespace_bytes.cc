@@ -110,7 +110,7 @@ Status NamespaceVerbs::give_back_untouched(const Node& node, const Intent& inten
   back.unfinished = false;
   back.attr.size = version.size;
   const bool stored = !back.dirty && back.attempts.empty() && back.expected && back.expected->etag == version.etag &&
-                      version.key == key_of_slot(slot);
+                      version.key == key_of_slot(slot) && !ledger_.folder_going(node.path);
   if (!stored) {
     change.slots[slot] = std::move(back);
     return ledger_.commit(change);

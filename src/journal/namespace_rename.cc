@@ -60,6 +60,8 @@ Status NamespaceVerbs::check_rename(const Node& from, const Folder& to, const st
   if (mode == RenameMode::exchange) {
     if (!target) return fail(Code::not_found, "there is nothing to exchange with");
     if (below(from.path, target->path)) return fail(Code::invalid, "a folder cannot change places with its own content");
+    if (is_reserved_name(from.name))
+      return fail(Code::invalid, from.path + " stands for an odd key, and nothing else can take its place");
     return {};
   }
   if (!target) return {};
@@ -117,26 +119,26 @@ std::optional<Intent> NamespaceVerbs::content_of(const Moved& moved) const {
 }
 
 Status NamespaceVerbs::plan_move(Change& change, const std::vector<Moved>& moved) const {
-  std::vector<std::pair<std::string, MetaRecord>> clean;  // nothing to do there: stored as it should be
+  std::vector<const Moved*> home;  // back where its bytes lie in the bucket
   for (const Moved& m : moved) {
     const std::string slot = slot_of(m.to, m.record.is_directory());
     if (key_of_slot(slot).size() > 1'024) return fail(Code::name_too_long, "a key would be longer than 1,024 bytes");
     std::optional<Intent> intent = content_of(m);
     if (!intent) continue;
     CD_TRY(const auto there, ledger_.meta.resolve(m.to));
-    const Believed now = ledger_.believed(slot, there ? &there->record : nullptr);
+    Believed now = ledger_.believed(slot, there ? &there->record : nullptr);
+    if (other_slot(slot) == m.from) {  // the same key under its other name
+      now = ledger_.believed(m.from, &m.record);
+      change.slots[m.from] = std::nullopt;
+    } else {
+      ledger_.take_over_other(change, slot, now);
+    }
     intent->expected = now.expected;
     intent->attempts = now.attempts;
-    const bool home = intent->kind == IntentKind::copy && !intent->dirty && now.attempts.empty() && now.expected &&
-                      intent->source->key == key_of_slot(slot) && now.expected->etag == intent->source->etag;
-    if (home) {
-      change.slots[slot] = std::nullopt;
-      MetaRecord record = record_of(*intent, m.record);
-      record.pending = false;
-      clean.emplace_back(m.to, std::move(record));
-    } else {
-      change.slots[slot] = std::move(intent);
-    }
+    if (intent->kind == IntentKind::copy && !intent->dirty && now.attempts.empty() && now.expected &&
+        intent->source->key == key_of_slot(slot) && now.expected->etag == intent->source->etag)
+      home.push_back(&m);
+    change.slots[slot] = std::move(intent);
   }
   for (const Moved& m : moved) {
     const std::string slot = slot_of(m.from, m.record.is_directory());
@@ -145,14 +147,25 @@ Status NamespaceVerbs::plan_move(Change& change, const std::vector<Moved>& moved
     ledger_.want_gone(change, slot, ledger_.believed(slot, &m.record), m.record);
     change.drops = drops;  // its bytes live on under the new name
   }
-  for (auto& [path, record] : clean) {
-    change.after.push_back([path = path, record = record](MetaStore::Writer& writer) -> Status {
-      CD_TRY(const auto there, writer.resolve_raw(path));
-      if (!there) return {};
-      return writer.put(there->parent, there->name, record);
-    });
-  }
+  for (const Moved* m : home) come_home(change, *m);
   return {};
+}
+
+// Nothing is to be done there: it is stored as it should be. But what is still being removed below its name would be taken
+// for a folder, were the cache lost; then the intent says that there is a file.
+void NamespaceVerbs::come_home(Change& change, const Moved& moved) const {
+  const std::string below = slot_of(moved.to, true);
+  const auto next = change.slots.lower_bound(below);
+  const bool going = next != change.slots.end() && next->first.starts_with(below);
+  if (going || ledger_.folder_going(moved.to)) return;
+  MetaRecord record = record_of(*change.slots[moved.to], moved.record);
+  record.pending = false;
+  change.slots[moved.to] = std::nullopt;
+  change.after.push_back([path = moved.to, record](MetaStore::Writer& writer) -> Status {
+    CD_TRY(const auto there, writer.resolve_raw(path));
+    if (!there) return {};
+    return writer.put(there->parent, there->name, record);
+  });
 }
 
 Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new_parent, std::string_view new_name,

@@ -92,13 +92,14 @@ Result<MetaRecord> NamespaceVerbs::record_at(InodeId parent, std::string_view na
 Result<MetaRecord> NamespaceVerbs::add(const Folder& folder, std::string_view name, Intent intent) {
   const std::string slot = slot_of(join(folder.path, name), intent.attr.type == NodeType::directory);
   const std::string key_name(name);
-  const Believed now = ledger_.believed(slot, nullptr);
+  Change change;
+  Believed now = ledger_.believed(slot, nullptr);
+  ledger_.take_over_other(change, slot, now);
   intent.hold = folder.record.local_only;
   intent.expected = now.expected;
   intent.attempts = now.attempts;
   const std::int64_t now_ns = intent.since_wall_ns;
   const bool fresh_folder = intent.kind == IntentKind::marker && !intent.hold;
-  Change change;
   change.slots[slot] = std::move(intent);
   change.after.push_back([=, parent = folder.ino](MetaStore::Writer& writer) -> Status {
     if (fresh_folder) {  // made here, so all that is in it is known

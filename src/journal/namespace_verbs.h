@@ -92,6 +92,7 @@ class NamespaceVerbs final : public Namespace {
   Status collect(const Node& node, const std::string& to, std::vector<Moved>& moved) const;
   std::optional<Intent> content_of(const Moved& moved) const;
   Status plan_move(Change& change, const std::vector<Moved>& moved) const;
+  void come_home(Change& change, const Moved& moved) const;
 
   // ---- namespace_bytes.cc
   Result<std::shared_ptr<StagedFile>> open_locked(const Node& node, bool truncate);

@@ -183,11 +183,12 @@ bool Uploader::start_next() {
 }
 
 // A file waits until what it takes the name from, a folder, is gone from the bucket: a LIST in between would take
-// the rest of that folder for the truth. Not for ever: two such moves may wait for each other.
+// the rest of that folder for the truth. Not for ever: two such moves may wait for each other. And of two names of one
+// key (other_slot) only one is at it.
 bool Uploader::yields(const std::string& slot, const Intent& intent) {
+  if (const auto other = other_slot(slot); other && flights_.contains(*other)) return true;
   if (is_folder_slot(slot) || !intent.live() || intent.bare) return false;
-  const bool folder_going = ledger_.table.any_below(slot) || ledger_.table.find(slot_of(slot, true)) != nullptr;
-  return folder_going && ++efforts_[slot].yielded <= kYieldsMax;
+  return ledger_.folder_going(slot) && ++efforts_[slot].yielded <= kYieldsMax;
 }
 
 void Uploader::take_off(const FlightPtr& flight, bool ring) {

@@ -202,6 +202,77 @@ TEST_F(JournalTest, AFolderAndAFileThatChangePlacesTwiceAreThereWithoutTheCache)
   }
 }
 
+TEST_F(JournalTest, AFileBesideAFolderOfItsNameStaysInSightWhenTheFolderGoes) {
+  store.put_object("kit", "a file");
+  store.put_object("kit/x", "below it");
+  ASSERT_TRUE(world.load());
+  const Tree both{{"%2Fkit", "a file"}, {"kit/", ""}, {"kit/x", "below it"}};
+  EXPECT_EQ(world.snapshot(), both);
+  world.journal->pause();
+  ASSERT_TRUE(world.unlink("kit/x"));
+  ASSERT_TRUE(world.rmdir("kit"));
+  for (const bool without_cache : {false, true}) {
+    if (without_cache) world.reopen(true, false);
+    world.tree->expire_all();
+    ASSERT_TRUE(world.load());
+    EXPECT_EQ(world.snapshot(), (Tree{{"%2Fkit", "a file"}}));
+  }
+  world.journal->resume();
+  world.journal->start();
+  ASSERT_TRUE(world.drain());
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(bucket_tree(store), (Tree{{"kit", "a file"}}));
+  EXPECT_EQ(world.snapshot().size(), 1U);
+  EXPECT_EQ(world.snapshot().begin()->second, "a file");
+}
+
+TEST_F(JournalTest, AFileAndAFolderThatChangedPlacesHalfwayAndBackAreThereWithoutTheCache) {
+  store.put_object("kit", "a file");
+  store.put_object("drum/", "");
+  store.put_object("drum/x", "below it");
+  ASSERT_TRUE(world.load());
+  const auto before = world.snapshot();
+  flaky.add({{Verb::copy, "drum"}, FaultKind::error});
+  ASSERT_TRUE(world.rename("kit", "drum", RenameMode::exchange));
+  flaky.wait_calls({Verb::copy, "kit/x"}, 1);
+  ASSERT_TRUE(world.drain("kit/x"));
+  world.journal->pause();
+  ASSERT_TRUE(world.rename("kit", "drum", RenameMode::exchange));
+  EXPECT_EQ(world.snapshot(), before);
+  world.reopen(true, false);
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), before);
+  flaky.clear();
+  world.journal->resume();
+  world.journal->start();
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(bucket_tree(store), before);
+  EXPECT_EQ(world.snapshot(), before);
+}
+
+TEST_F(JournalTest, AFileBesideAFolderOfItsNameCanTakeThatName) {
+  Tree expected;
+  for (const bool paused : {false, true}) {
+    SCOPED_TRACE(paused);
+    const std::string top = paused ? "late/" : "early/";
+    store.put_object(top + "kit", "a file");
+    store.put_object(top + "kit/x", "below it");
+    world.tree->expire_all();
+    ASSERT_TRUE(world.load());
+    if (paused) world.journal->pause();
+    ASSERT_TRUE(world.rename(top + "%2Fkit", top + "aside"));
+    ASSERT_TRUE(world.rename(top + "kit", top + "folder"));
+    ASSERT_TRUE(world.rename(top + "aside", top + "kit"));
+    expected.insert({{top, ""}, {top + "folder/", ""}, {top + "folder/x", "below it"}, {top + "kit", "a file"}});
+    EXPECT_EQ(world.snapshot(), expected);
+    world.journal->resume();
+    ASSERT_TRUE(world.drain());
+    EXPECT_EQ(bucket_tree(store), expected);
+    EXPECT_EQ(world.snapshot(), expected);
+  }
+}
+
 TEST_F(JournalTest, AFolderMovesWithEverythingBelowIt) {
   store.put_object("lib/x", "X");
   store.put_object("lib/deep/y", "Y");

@@ -400,6 +400,13 @@ TEST(ModelTest, ADriveIsAFolderWhileUploadsWait) {
   ASSERT_NO_FATAL_FAILURE(run(a_seed(), from_environment("CRATEDRIVE_STEPS", 1'500), options));
 }
 
+TEST(ModelTest, ADriveIsAFolderWhileTheBucketIsListedAgainAndAgain) {
+  DriveOptions options;
+  options.upload_delay = Millis(5);
+  options.metadata_ttl = Millis(0);
+  ASSERT_NO_FATAL_FAILURE(run(a_seed(), from_environment("CRATEDRIVE_STEPS", 1'500), options));
+}
+
 TEST(ModelTest, ADriveIsAFolderForTheSameSeedsEachTime) {
   for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U}) {
     ASSERT_NO_FATAL_FAILURE(run(seed, from_environment("CRATEDRIVE_STEPS", 300), {}));
