@@ -126,6 +126,7 @@ void ConductorCore::finish_analysis(AnalysisDone done) {
     drop.batch->item(n).content = done.content;
   }
   if (done.changed) return move(drop, n, Step::waiting);
+  if (!in_inbox(drop, drop.batch->item(n))) return skip(drop, n, "", "removed from the inbox");  // meanwhile
   if (!done.result) {
     if (done.result.error().code == Code::cancelled) return move(drop, n, Step::waiting);
     return fail_item(drop, n, "it could not be read: " + done.result.error().message);

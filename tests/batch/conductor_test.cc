@@ -227,6 +227,7 @@ TEST_F(ConductorTest, AFileTakenOutOfTheInboxIsNoLongerWaitedFor) {
   rig.wait_for([](const BatchProgress& b) { return b.state == BatchState::queued && b.files_total == 2; });
   const auto folder = rig.meta().resolve("inbox/kicks");
   ASSERT_TRUE(rig.journal().tree().unlink((*folder)->record.ino, "a.wav").has_value());
+  rig.wait_for([](const BatchProgress& b) { return b.files_skipped == 1; });
   store_.set_down(false);
   const BatchProgress batch = rig.wait_final();
   EXPECT_EQ(batch.files_done, 1u);
