@@ -125,6 +125,7 @@ struct Daemon::Impl {
   std::unique_ptr<BlockCache> blocks;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Conductor> conductor;
+  std::unique_ptr<ReportReader> reports;
   std::unique_ptr<Reconnector> reconnector;
   std::atomic<Reconnector*> to_poke{nullptr};  // null before and after: the health's observer may come at any time
   std::unique_ptr<DriveParts> parts;
@@ -268,8 +269,10 @@ Stage Daemon::Impl::mount() {
       spdlog::warn("what the store honours could not be remembered in {}", plan.place.state_dir);
     }
   });
+  reports = std::make_unique<ReportReader>(
+      *meta, *tree, *store, clock, ReportReader::Options{plan.config.report_prefix, plan.config.metadata_ttl});
   parts.reset(new DriveParts{plan.config, plan.place, plan.url, plan.mount_point, clock.wall_ns(), clock, disk, metrics,
-                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor});
+                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor, *reports});
   control = std::make_unique<DriveControl>(*parts, [this] { reconnector->poke(); });
   files = std::make_unique<DriveFiles>(*parts, *control);
 
@@ -337,6 +340,7 @@ Daemon::Impl::~Impl() {
   files.reset();
   control.reset();
   parts.reset();
+  reports.reset();
   conductor.reset();
   journal.reset();
   blocks.reset();

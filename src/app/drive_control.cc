@@ -60,6 +60,7 @@ DriveControl::DriveControl(const DriveParts& parts, std::function<void()> try_st
           {"rescan", "ask the bucket anew for every folder",
            [&parts](const std::string&) {
              parts.tree.expire_all();
+             parts.reports.expire();
              return Status{};
            }},
           {"retry", "take up failed uploads again; with a path behind it only that one",

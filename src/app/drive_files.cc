@@ -30,8 +30,11 @@ constexpr const char* kReadme =
     "  metrics                 counters in Prometheus' text format\n"
     "  config.toml             the configuration in effect\n"
     "  control                 write a verb; reading it lists the verbs\n"
-    "  catalog.json .csv       every sample with its labels\n"
+    "  catalog.json .csv .m3u8 every sample with its labels\n"
     "  batches/<id>/           status, items.csv, errors, report.json and control of a batch\n"
+    "  by-bpm by-key by-kind   links to the samples, sorted by what is known for sure\n"
+    "  recent duplicates       the newest; what lies in the library more than once\n"
+    "  search/<query>/         any name is a search: search/README.txt\n"
     "\n"
     "getfattr -d FILE shows the state and the labels of a file of the library.\n";
 
@@ -55,7 +58,7 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 }  // namespace
 
 DriveFiles::DriveFiles(const DriveParts& parts, DriveControl& control)
-    : parts_(parts), control_(control), labels_(parts), control_dir_(parts.config.control_name),
+    : parts_(parts), control_(control), labels_(parts), smart_(parts.meta, parts.mounted_at_ns), control_dir_(parts.config.control_name),
       batches_dir_(control_dir_ + "/batches") {
   fill_tables();
 }
@@ -81,6 +84,7 @@ void DriveFiles::fill_tables() {
       }),
       file("catalog.csv", [&p](auto&) { return catalog(&write_catalog_csv, p.meta); }),
       file("catalog.json", [&p](auto&) { return catalog(&write_catalog_json, p.meta); }),
+      file("catalog.m3u8", [&p](auto&) { return catalog(&write_catalog_m3u8, p.meta); }),
   };
   batch_files_ = {
       file("control", [](auto&) { return batch_control_help(); }),
@@ -148,7 +152,14 @@ Result<VirtualNode> DriveFiles::node_of(const Place& place, const std::string& p
   return node;
 }
 
-Result<VirtualNode> DriveFiles::find(std::string_view path) { return node_of(place_of_path(path), std::string(path)); }
+std::string_view DriveFiles::in_control(std::string_view path) const {
+  return path.starts_with(control_dir_ + "/") ? path.substr(control_dir_.size() + 1) : std::string_view();
+}
+
+Result<VirtualNode> DriveFiles::find(std::string_view path) {
+  if (const auto smart = in_control(path); SmartFolders::owns(smart)) return smart_.find(smart);
+  return node_of(place_of_path(path), std::string(path));
+}
 
 std::vector<VirtualNode> DriveFiles::nodes_of(const std::vector<File>& files, const std::string& folder,
                                               const std::string& batch) {
@@ -160,9 +171,11 @@ std::vector<VirtualNode> DriveFiles::nodes_of(const std::vector<File>& files, co
   return nodes;
 }
 
-Result<std::vector<VirtualNode>> DriveFiles::list(std::string_view folder) {
+Result<VirtualPage> DriveFiles::list(std::string_view folder, const std::string& after, std::size_t at_most) {
+  if (const auto smart = in_control(folder); SmartFolders::owns(smart)) return smart_.list(smart, after, at_most);
   const std::string path(folder);
-  std::vector<VirtualNode> nodes;
+  VirtualPage page;
+  std::vector<VirtualNode>& nodes = page.nodes;
   if (path.empty()) {
     nodes.push_back(folder_node(control_dir_, parts_.mounted_at_ns));
   } else if (path == parts_.config.inbox_name) {
@@ -170,6 +183,7 @@ Result<std::vector<VirtualNode>> DriveFiles::list(std::string_view folder) {
   } else if (path == control_dir_) {
     nodes = nodes_of(drive_files_, path, "");
     nodes.push_back(folder_node("batches", parts_.mounted_at_ns));
+    for (VirtualNode& top : smart_.tops()) nodes.push_back(std::move(top));
   } else if (path == batches_dir_) {
     for (const BatchProgress& b : parts_.conductor.batches()) nodes.push_back(folder_node(b.id, b.created_at_ns));
   } else {
@@ -178,7 +192,17 @@ Result<std::vector<VirtualNode>> DriveFiles::list(std::string_view folder) {
     if (place.kind == Place::Kind::file) return fail(Code::not_directory, "not a folder");
     nodes = nodes_of(batch_files_, path, place.batch);
   }
-  return nodes;
+  return page;
+}
+
+// Only what shows labels may lag behind what other mounts found out.
+bool DriveFiles::is_current(std::string_view path) {
+  const std::string_view name = in_control(path);
+  return !(SmartFolders::owns(name) || name.starts_with("catalog.")) || parts_.reports.is_current();
+}
+
+void DriveFiles::bring_up_to_date(std::string_view, std::function<void(Status)> done) {
+  parts_.reports.bring_up_to_date(std::move(done));
 }
 
 Result<DriveFiles::Kept> DriveFiles::kept(const std::string& path, const Place& place, std::int64_t age_max_ns) {
@@ -206,6 +230,10 @@ Result<DriveFiles::Kept> DriveFiles::kept(const std::string& path, const Place& 
 }
 
 Result<SharedBytes> DriveFiles::render(std::string_view path) {
+  if (const auto smart = in_control(path); SmartFolders::owns(smart)) {
+    CD_TRY(std::string text, smart_.render(smart));
+    return share(std::move(text));
+  }
   const Place place = place_of_path(path);
   if (place.kind == Place::Kind::none) return fail(Code::not_found, "no such file");
   if (place.kind == Place::Kind::folder) return fail(Code::is_directory, "a folder");

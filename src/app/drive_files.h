@@ -17,6 +17,7 @@
 #include "app/drive_control.h"
 #include "app/drive_parts.h"
 #include "app/file_labels.h"
+#include "app/smart_folders.h"
 #include "base/mutex.h"
 #include "fs/virtual_source.h"
 
@@ -27,7 +28,10 @@ class DriveFiles final : public VirtualSource {
   DriveFiles(const DriveParts& parts, DriveControl& control);
 
   [[nodiscard]] Result<VirtualNode> find(std::string_view path) override;
-  [[nodiscard]] Result<std::vector<VirtualNode>> list(std::string_view folder) override;
+  [[nodiscard]] Result<VirtualPage> list(std::string_view folder, const std::string& after,
+                                         std::size_t at_most) override;
+  [[nodiscard]] bool is_current(std::string_view path) override;
+  void bring_up_to_date(std::string_view path, std::function<void(Status)> done) override;
   [[nodiscard]] Result<SharedBytes> render(std::string_view path) override;
   [[nodiscard]] Result<std::string> read_at(std::string_view path, std::uint64_t offset, std::size_t length) override;
   [[nodiscard]] Status command(std::string_view path, std::string_view text) override;
@@ -58,6 +62,7 @@ class DriveFiles final : public VirtualSource {
   };
 
   void fill_tables();
+  [[nodiscard]] std::string_view in_control(std::string_view path) const;  // below .cratedrive; "" if it is not
   [[nodiscard]] Place place_of_path(std::string_view path) const;
   [[nodiscard]] Result<VirtualNode> node_of(const Place& place, const std::string& path);
   [[nodiscard]] std::vector<VirtualNode> nodes_of(const std::vector<File>& files, const std::string& folder,
@@ -69,6 +74,7 @@ class DriveFiles final : public VirtualSource {
   const DriveParts& parts_;
   DriveControl& control_;
   const FileLabels labels_;
+  const SmartFolders smart_;
   const std::string control_dir_;   // ".cratedrive"
   const std::string batches_dir_;   // ".cratedrive/batches"
   std::vector<File> inbox_files_;

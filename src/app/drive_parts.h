@@ -9,6 +9,7 @@
 #include "app/event_log.h"
 #include "app/status_report.h"
 #include "app/health_report.h"
+#include "app/report_reader.h"
 #include "base/metrics.h"
 #include "batch/conductor.h"
 #include "cache/block_cache.h"
@@ -37,6 +38,7 @@ struct DriveParts {
   BlockCache& blocks;
   Journal& journal;
   Conductor& conductor;
+  ReportReader& reports;
 
   // The moment, gathered from all rooms; from memory and LMDB, never from the network. Thread-safe.
   [[nodiscard]] DriveStatus status() const;

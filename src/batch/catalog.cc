@@ -95,6 +95,27 @@ std::string csv_cell(std::string_view text) {
   return quoted + "\"";
 }
 
+// Extended M3U. Paths are relative to the folder that the list is in, so none begins with '#'. A name with a line end
+// cannot be in a list of lines.
+Status write_catalog_m3u8(const MetaStore& meta, const TextSink& sink) {
+  sink("#EXTM3U\n");
+  return visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
+    const auto duration = record.metadata.find("duration");
+    if (duration == record.metadata.end() || !is_number(duration->second)) return;
+    if (path.find_first_of("\r\n") != std::string::npos) {
+      sink("# left out, its name has a line end: " + printable(path) + "\n");
+      return;
+    }
+    const std::string name = path.substr(path.rfind('/') + 1);
+    const auto bpm = record.metadata.find("bpm");
+    const auto key = record.metadata.find("key");
+    std::string title = printable(name);
+    if (bpm != record.metadata.end()) title += " " + printable(bpm->second) + " bpm";
+    if (key != record.metadata.end()) title += " " + printable(key->second);
+    sink("#EXTINF:" + duration->second + "," + title + "\n../" + path + "\n");
+  });
+}
+
 Status write_catalog_csv(const MetaStore& meta, const TextSink& sink) {
   std::string header = "path,bytes,type";
   for (const char* name : kLabels) header.append(",").append(name);

@@ -1,4 +1,4 @@
-// Catalog: every file of the library that has labels, as JSON or CSV. Read from MetaStore, which has the labels
+// Catalog: every file of the library that has labels, as JSON, CSV or a playlist. Read from MetaStore, which has the labels
 // of what this drive filed and of every object whose metadata was seen. Bounded memory: rendered in a stream.
 // Thread-safe.
 #pragma once
@@ -15,6 +15,8 @@ using TextSink = std::function<void(std::string_view text)>;
 
 [[nodiscard]] Status write_catalog_json(const MetaStore& meta, const TextSink& sink);
 [[nodiscard]] Status write_catalog_csv(const MetaStore& meta, const TextSink& sink);
+// For players: what has a duration, with paths relative to the folder of virtual files.
+[[nodiscard]] Status write_catalog_m3u8(const MetaStore& meta, const TextSink& sink);
 
 // A CSV cell (RFC 4180) that no spreadsheet takes for a formula: a leading = + - @, tab or CR gets a ' before it,
 // and that steers no terminal: controls but tab and new line are shown as \xNN.

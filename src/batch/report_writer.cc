@@ -22,6 +22,7 @@ Json item_json(const Item& item, const ItemLog& log) {
   if (result) put(out, "type", result->type);
   put(out, item.step == Step::skipped ? "twin" : "destination", item.destination);
   if (!item.content.empty()) out["xxh128"] = item.content.hex();
+  if (result && !result->etag_single.empty()) out["etags"] = {result->etag_single, result->etag_multipart};
   if (result && !result->labels.empty()) out["labels"] = result->labels;
   if (result && !result->warnings.empty()) out["warnings"] = result->warnings;
   const bool bad = item.step == Step::failed || item.step == Step::held;

@@ -1,7 +1,7 @@
 // CacheFormat: may what lies in the cache folder be trusted? The file `format` says which version wrote it,
 // during which boot of the machine, and whether it was closed cleanly:
 //
-//   cratedrive-cache 1
+//   cratedrive-cache 3
 //   boot 0b1c6f7e-…          the boot of the machine that wrote last
 //   clean yes|no             yes: everything was synced, then this line
 //   bytes 40960              size of the LMDB file at that moment
@@ -21,7 +21,7 @@
 namespace cd {
 
 struct CacheMark {
-  static constexpr std::uint32_t kVersion = 2;
+  static constexpr std::uint32_t kVersion = 3;
 
   std::uint32_t version = kVersion;
   std::string boot_id;

@@ -38,7 +38,7 @@ Status MetaStore::Impl::open_lmdb() {
   o.directory = format.meta_directory();
   o.map_bytes = options.map_bytes;
   // The last three belong to the block index, which shares the environment.
-  o.tables = {"entries", "inodes", "folders", "content", "notes", "blocks", "block_use", "small"};
+  o.tables = {"entries", "inodes", "folders", "content", "notes", "labels", "blocks", "block_use", "small"};
   o.on_damage = [this] { format.distrust(); };
   CD_TRY(lmdb, Lmdb::open(std::move(o)));
   tables = MetaTables::of(*lmdb);

@@ -119,7 +119,7 @@ class MetaStore {
   // True if open() found it usable; false if it started empty (new, thrown away, or first mount).
   [[nodiscard]] bool was_warm() const;
 
-  [[nodiscard]] Lmdb& lmdb();  // for BlockIndex only
+  [[nodiscard]] Lmdb& lmdb();  // for BlockIndex and LabelIndex only
 
  private:
   struct Impl;

@@ -17,7 +17,7 @@ Error damaged(std::string_view what) { return {Code::corrupt, "the cache is dama
 
 MetaTables MetaTables::of(const Lmdb& lmdb) {
   return {lmdb.table("entries"), lmdb.table("inodes"), lmdb.table("folders"), lmdb.table("content"),
-          lmdb.table("notes")};
+          lmdb.table("notes"),   lmdb.table("labels")};
 }
 
 std::string big_endian(std::uint64_t v) {

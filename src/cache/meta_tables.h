@@ -3,6 +3,7 @@
 //   entries   parent (8 bytes, big-endian), name      → MetaRecord
 //   inodes    inode (8, big-endian)                   → parent (8, big-endian), name
 //   folders   inode (8, big-endian)                   → FolderState
+//   labels    label_index.h has its keys
 //   content   xxh3-128 of ETag and size, inode (8)    → nothing; a hint that the reader verifies
 //   notes     "state" → counters; "n:" name           → value; "f:" inode → how many folders are in it (8, big-endian)
 // The root is the entry of parent 0 with no name. Free functions; no state of their own.
@@ -23,6 +24,7 @@ struct MetaTables {
   Lmdb::Table folders = 0;
   Lmdb::Table content = 0;
   Lmdb::Table notes = 0;
+  Lmdb::Table labels = 0;
 
   static MetaTables of(const Lmdb& lmdb);
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "cache/label_index.h"
 
 namespace cd {
 namespace {
@@ -102,15 +103,22 @@ Status MetaWriter::put(InodeId parent, std::string_view name, MetaRecord record)
     if (before) CD_TRY_VOID(count_folder(before->parent, before->record, false));
     CD_TRY_VOID(count_folder(parent, record, true));
   }
-  return store(parent, name, record, before ? &before->record : nullptr);
+  return store(parent, name, record, before ? &*before : nullptr);
 }
 
-Status MetaWriter::store(InodeId parent, std::string_view name, MetaRecord& record, const MetaRecord* old) {
+Status MetaWriter::store(InodeId parent, std::string_view name, MetaRecord& record, const MetaEntry* old) {
   touched_ = true;
   record.changed = counters_.sequence;
-  if (old != nullptr) count(*old, false);
+  if (old != nullptr) count(old->record, false);
   count(record, true);
-  CD_TRY_VOID(index_content(old, &record));
+  CD_TRY_VOID(index_content(old != nullptr ? &old->record : nullptr, &record));
+  const Named now{parent, name, record};
+  if (old != nullptr) {
+    const Named before{old->parent, old->name, old->record};
+    CD_TRY_VOID(index_labels(&before, &now));
+  } else {
+    CD_TRY_VOID(index_labels(nullptr, &now));
+  }
   CD_TRY_VOID(txn_.put(tables_.entries, entry_key(parent, name), encode(record)));
   return txn_.put(tables_.inodes, inode_key(record.ino), encode(MetaPlace{parent, std::string(name)}));
 }
@@ -128,6 +136,8 @@ Status MetaWriter::remove_entry(InodeId parent, std::string_view name, const Met
   count(record, false);
   CD_TRY_VOID(count_folder(parent, record, false));
   CD_TRY_VOID(index_content(&record, nullptr));
+  const Named gone{parent, name, record};
+  CD_TRY_VOID(index_labels(&gone, nullptr));
   CD_TRY_VOID(txn_.erase(tables_.folders, inode_key(record.ino)));
   CD_TRY_VOID(txn_.erase(tables_.inodes, inode_key(record.ino)));
   CD_TRY_VOID(txn_.erase(tables_.entries, entry_key(parent, name)));
@@ -166,9 +176,9 @@ Status MetaWriter::move(InodeId parent, std::string_view name, InodeId new_paren
     return fail(Code::not_empty, std::string(new_name) + " holds what would take its place");
   CD_TRY_VOID(erase(new_parent, new_name));
   CD_TRY_VOID(txn_.erase(tables_.entries, entry_key(parent, name)));
-  const MetaRecord old = *record;
-  CD_TRY_VOID(count_folder(parent, old, false));
-  CD_TRY_VOID(count_folder(new_parent, old, true));
+  const MetaEntry old{parent, std::string(name), *record};
+  CD_TRY_VOID(count_folder(parent, old.record, false));
+  CD_TRY_VOID(count_folder(new_parent, old.record, true));
   return store(new_parent, new_name, *record, &old);
 }
 
@@ -186,8 +196,39 @@ Status MetaWriter::index_content(const MetaRecord* before, const MetaRecord* aft
   const std::string old_key = before != nullptr ? content_key(*before) : "";
   const std::string new_key = after != nullptr ? content_key(*after) : "";
   if (old_key == new_key) return {};
-  if (!old_key.empty()) CD_TRY_VOID(txn_.erase(tables_.content, old_key));
-  if (!new_key.empty()) CD_TRY_VOID(txn_.put(tables_.content, new_key, ""));
+  if (!old_key.empty()) {
+    CD_TRY_VOID(txn_.erase(tables_.content, old_key));
+    CD_TRY_VOID(note_twins(old_key, before->remote->size));
+  }
+  if (new_key.empty()) return {};
+  CD_TRY_VOID(txn_.put(tables_.content, new_key, ""));
+  return note_twins(new_key, after->remote->size);
+}
+
+Status MetaWriter::note_twins(const std::string& content_key, std::uint64_t bytes) {
+  if (bytes == 0) return {};  // empty files are no copies of one another
+  const std::string_view content = std::string_view(content_key).substr(0, content_key.size() - 8);
+  int files = 0;
+  CD_TRY_VOID(txn_.scan(tables_.content, content, [&](std::string_view key, std::string_view) {
+    return key.starts_with(content) && ++files < 2;
+  }));
+  if (files >= 2) return txn_.put(tables_.labels, twins_key(content), "");
+  CD_TRY_VOID(txn_.erase(tables_.labels, twins_key(content)));
+  return {};
+}
+
+Status MetaWriter::index_labels(const Named* before, const Named* after) {
+  const auto entries = [](const Named* n) {
+    return n == nullptr ? LabelEntries{} : label_entries(n->folder, n->name, n->record);
+  };
+  const LabelEntries now = entries(after);
+  const LabelEntries old = entries(before);
+  for (const auto& [key, value] : old) {
+    const bool stays = std::ranges::any_of(now, [&](const auto& one) { return one.first == key; });
+    if (!stays) CD_TRY_VOID(txn_.erase(tables_.labels, key));
+  }
+  for (const auto& entry : now)
+    if (std::ranges::find(old, entry) == old.end()) CD_TRY_VOID(txn_.put(tables_.labels, entry.first, entry.second));
   return {};
 }
 

@@ -34,10 +34,18 @@ class MetaWriter final : public MetaStore::Writer {
   Status check_place(InodeId parent, std::string_view name);
   Status check_not_below(InodeId folder, InodeId new_parent);
   // Writes the entry and what goes with it; `old` is what this inode was before, if it was.
-  Status store(InodeId parent, std::string_view name, MetaRecord& record, const MetaRecord* old);
+  Status store(InodeId parent, std::string_view name, MetaRecord& record, const MetaEntry* old);
   Status remove_entry(InodeId parent, std::string_view name, const MetaRecord& record);
   Status remove_below(InodeId folder);
   Status index_content(const MetaRecord* before, const MetaRecord* after);
+  // Keeps what label_index.h reads: do at least two files have this content?
+  Status note_twins(const std::string& content_key, std::uint64_t bytes);
+  struct Named {
+    InodeId folder;
+    std::string_view name;
+    const MetaRecord& record;
+  };
+  Status index_labels(const Named* before, const Named* after);
   void count(const MetaRecord& record, bool in);
   // `folder` has one folder more or less in it, if `record` is one that shows.
   Status count_folder(InodeId folder, const MetaRecord& record, bool in);

@@ -87,7 +87,14 @@ Status Filesystem::Impl::clear_set_bits(const Caller& caller, InodeId ino) {
 
 void Filesystem::open(const Caller& caller, InodeId ino, int flags, Reply<OpenedFile> reply) {
   Impl& fs = *impl_;
-  if (VirtualTree::is_virtual(ino)) return reply(fs.open_virtual(ino, flags));
+  if (VirtualTree::is_virtual(ino)) {
+    const auto path = fs.virtual_tree.path_of(ino);
+    if (!path) return reply(fail(path.error()));
+    return fs.when_current(caller, *path, [&fs, ino, flags, reply](Status asked) {
+      if (!asked) return reply(fail(asked.error()));
+      reply(fs.open_virtual(ino, flags));
+    });
+  }
   const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
   auto open_it = [&fs, caller, ino, flags, reply](Status asked) {
     if (asked && (flags & O_TRUNC) != 0) asked = fs.clear_set_bits(caller, ino);

@@ -97,6 +97,12 @@ void Filesystem::Impl::when_links_known(const Caller& caller, InodeId folder, Re
             std::move(then));
 }
 
+void Filesystem::Impl::when_current(const Caller& caller, const std::string& virtual_path, Reply<void> then) {
+  if (source.is_current(virtual_path) || !health.reachable()) return then({});
+  ask_store(caller, options.stale_grace, true,
+            [&](Done<void> done) { source.bring_up_to_date(virtual_path, std::move(done)); }, std::move(then));
+}
+
 // ---- attributes
 
 Millis Filesystem::Impl::valid_in(InodeId folder) const {

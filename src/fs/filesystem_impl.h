@@ -66,6 +66,9 @@ struct Filesystem::Impl {
   template <class T>
   void while_busy(const Caller& caller, std::function<Result<T>()> attempt, Reply<T> reply);
 
+  // What a virtual path shows is as new as the bucket, or stale_grace has passed.
+  void when_current(const Caller& caller, const std::string& virtual_path, Reply<void> then);
+
   [[nodiscard]] Freshness freshness(InodeId folder) const;
   [[nodiscard]] bool is_local(InodeId folder) const;  // below the inbox
   void ask_store(const Caller& caller, Millis patience, bool old_serves, const std::function<void(Done<void>)>& ask,
@@ -125,6 +128,7 @@ struct Filesystem::Impl {
   // ---- folder_ops.cc
   struct Page;
   [[nodiscard]] Result<std::string> seek(DirHandle& handle, std::uint64_t offset) CD_REQUIRES(handle.mutex);
+  [[nodiscard]] Status turn_to(DirHandle& handle, std::uint64_t offset) CD_REQUIRES(handle.mutex);
   [[nodiscard]] Status add_records(DirHandle& handle, Page& page) CD_REQUIRES(handle.mutex);
 };
 

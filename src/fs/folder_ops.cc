@@ -31,7 +31,13 @@ void Filesystem::opendir(const Caller& caller, InodeId ino, Reply<HandleId> repl
     const auto node = fs.virtual_tree.node(ino);
     if (!node) return reply(fail(node.error()));
     if (node->type != VirtualNode::Type::directory) return reply(fail(Code::not_directory, "not a folder"));
-    return reply(fs.handles.add(std::move(handle)));
+    auto path = fs.virtual_tree.path_of(ino);
+    if (!path) return reply(fail(path.error()));
+    handle->virtual_path = std::move(*path);
+    return fs.when_current(caller, handle->virtual_path, [&fs, handle, reply = std::move(reply)](Status asked) {
+      if (!asked) return reply(fail(asked.error()));
+      reply(fs.handles.add(handle));
+    });
   }
   auto open_it = [&fs, ino, handle, reply](Status asked) {
     if (!asked) return reply(fail(asked.error()));
@@ -67,6 +73,26 @@ Result<std::string> Filesystem::Impl::seek(DirHandle& handle, std::uint64_t offs
   return name;
 }
 
+// A virtual folder is read page by page. The page that holds the entry of this offset; an earlier one than that at
+// hand is found by going through all before it again.
+Status Filesystem::Impl::turn_to(DirHandle& handle, std::uint64_t offset) {
+  const std::uint64_t wanted = offset < kDots ? 0 : offset - kDots;
+  if (offset == 0 || wanted < handle.extra_first) {
+    CD_TRY(VirtualPage page, source.list(handle.virtual_path, "", kPageMax));
+    handle.extra = std::move(page.nodes);
+    handle.extra_first = 0;
+    handle.extra_last = page.last;
+  }
+  while (wanted >= handle.extra_first + handle.extra.size() && !handle.extra_last) {
+    const std::string after = handle.extra.empty() ? std::string() : handle.extra.back().cursor;
+    handle.extra_first += handle.extra.size();
+    CD_TRY(VirtualPage page, source.list(handle.virtual_path, after, kPageMax));
+    handle.extra_last = page.last || page.nodes.empty();
+    handle.extra = std::move(page.nodes);
+  }
+  return {};
+}
+
 Status Filesystem::Impl::add_records(DirHandle& handle, Page& page) {
   const Millis valid = valid_in(handle.ino);
   return meta.list(handle.ino, page.after, [&](std::string_view name, const MetaRecord& record) CD_NO_TSA {
@@ -93,26 +119,20 @@ void Filesystem::readdir(const Caller&, HandleId id, std::uint64_t offset, std::
   Status done;
   {
     MutexLock lock(handle->mutex);
-    if (offset == 0) {
-      handle->window.clear();
-      if (in_virtual) {
-        auto nodes = fs.virtual_tree.list(handle->ino);
-        if (!nodes) {
-          lock.unlock();
-          return reply(fail(nodes.error()));
-        }
-        handle->extra = std::move(*nodes);
-      } else {
-        handle->extra = fs.virtual_tree.entries_in(handle->ino);
-      }
+    if (offset == 0) handle->window.clear();
+    if (in_virtual) {
+      done = fs.turn_to(*handle, offset);
+    } else if (offset == 0) {
+      handle->extra = fs.virtual_tree.entries_in(handle->ino);
     }
     for (; page.offset < kDots && !page.full(); ++page.offset) {
       NodeAttributes dot;
       dot.attr.type = NodeType::directory;
       page.entries.push_back({page.offset == 0 ? "." : "..", dot, page.offset + 1});
     }
-    for (; page.offset >= kDots && page.offset < kDots + handle->extra.size() && !page.full(); ++page.offset) {
-      const VirtualNode& node = handle->extra[page.offset - kDots];
+    const std::uint64_t first = kDots + handle->extra_first;
+    for (; page.offset >= first && page.offset < first + handle->extra.size() && !page.full(); ++page.offset) {
+      const VirtualNode& node = handle->extra[page.offset - first];
       page.entries.push_back({node.name, fs.virtual_tree.attributes_of(InodeId(), node), page.offset + 1});
     }
     if (!in_virtual && !page.full()) {

@@ -44,12 +44,16 @@ struct FileHandle {
 };
 
 struct DirHandle {
-  InodeId ino;  // constant
+  InodeId ino;               // constant
+  std::string virtual_path;  // constant; of a virtual folder
 
   Mutex mutex;
   // Names behind which a page may begin, with the offset that stands for "behind this name".
   std::deque<std::pair<std::uint64_t, std::string>> window CD_GUARDED_BY(mutex);
-  std::vector<VirtualNode> extra CD_GUARDED_BY(mutex);  // virtual entries, as they were at the start
+  // Virtual entries: those in a folder of the tree, as they were at the start; of a virtual folder a page of them.
+  std::vector<VirtualNode> extra CD_GUARDED_BY(mutex);
+  std::uint64_t extra_first CD_GUARDED_BY(mutex) = 0;  // which entry the page begins with
+  bool extra_last CD_GUARDED_BY(mutex) = true;         // nothing follows it
 };
 
 class Handles {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,14 +26,27 @@ struct VirtualNode {
   bool growing = false;       // append-only: read through read_at, `tail -f` works
   std::uint64_t size = 0;     // of the content right now
   std::int64_t mtime_ns = 0;
-  std::string target;         // of a symlink
+  std::string target;         // of a symlink; may be left out of a list
+  std::string cursor;         // of an entry of a page: its folder is listed on behind it
+};
+
+// Entries of a folder. Small folders come whole; of others a page goes on behind the cursor of the last entry before.
+struct VirtualPage {
+  std::vector<VirtualNode> nodes;
+  bool last = true;           // nothing follows
 };
 
 class VirtualSource {
  public:
   virtual ~VirtualSource() = default;
   [[nodiscard]] virtual Result<VirtualNode> find(std::string_view path) = 0;  // not_found
-  [[nodiscard]] virtual Result<std::vector<VirtualNode>> list(std::string_view folder) = 0;
+  // `after`: "" = from the start, else a cursor. `at_most` binds only folders that come in pages.
+  [[nodiscard]] virtual Result<VirtualPage> list(std::string_view folder, const std::string& after,
+                                                 std::size_t at_most) = 0;
+  // False: the bucket may know more than what would be shown. Then, before a folder or a file is opened,
+  // bring_up_to_date is waited for, for a short while; `done` is called once.
+  [[nodiscard]] virtual bool is_current(std::string_view path) = 0;
+  virtual void bring_up_to_date(std::string_view path, std::function<void(Status)> done) = 0;
   [[nodiscard]] virtual Result<SharedBytes> render(std::string_view path) = 0;
   [[nodiscard]] virtual Result<std::string> read_at(std::string_view path, std::uint64_t offset,
                                                     std::size_t length) = 0;

@@ -41,6 +41,7 @@ Result<VirtualNode> VirtualTree::find(const std::string& path) {
   VirtualNode top;
   top.name = options_.control_name;
   top.type = VirtualNode::Type::directory;
+  if (const auto own = source_.find(path)) top.mtime_ns = own->mtime_ns;
   return top;
 }
 
@@ -56,10 +57,15 @@ std::vector<VirtualNode> VirtualTree::entries_in(InodeId folder) {
 InodeId VirtualTree::number(const std::string& path) {
   const InodeId ino(xxh3_64(path) | (std::uint64_t{1} << 63));
   MutexLock lock(mutex_);
-  if (!paths_.emplace(ino, path).second) return ino;
-  order_.push_back(ino);
+  const auto found = known_.find(ino);
+  if (found != known_.end()) {
+    order_.splice(order_.end(), order_, found->second);
+    return ino;
+  }
+  order_.push_back({ino, path});
+  known_.emplace(ino, std::prev(order_.end()));
   if (order_.size() > kPathsMax) {
-    paths_.erase(order_.front());
+    known_.erase(order_.front().ino);
     order_.pop_front();
   }
   return ino;
@@ -67,9 +73,10 @@ InodeId VirtualTree::number(const std::string& path) {
 
 Result<std::string> VirtualTree::path_of(InodeId ino) const {
   MutexLock lock(mutex_);
-  const auto found = paths_.find(ino);
-  if (found == paths_.end()) return fail(Code::stale, "look the name up again");
-  return found->second;
+  const auto found = known_.find(ino);
+  if (found == known_.end()) return fail(Code::stale, "look the name up again");
+  order_.splice(order_.end(), order_, found->second);
+  return found->second->path;
 }
 
 Result<NodeAttributes> VirtualTree::lookup(InodeId parent, std::string_view name) {
@@ -94,11 +101,6 @@ Result<VirtualNode> VirtualTree::node(InodeId ino) {
 Result<NodeAttributes> VirtualTree::attributes(InodeId ino) {
   CD_TRY(const VirtualNode found, node(ino));
   return attributes_of(ino, found);
-}
-
-Result<std::vector<VirtualNode>> VirtualTree::list(InodeId folder) {
-  CD_TRY(const std::string path, path_of(folder));
-  return source_.list(path);
 }
 
 NodeAttributes VirtualTree::attributes_of(InodeId ino, const VirtualNode& node) const {

@@ -1,10 +1,10 @@
 // VirtualTree: gives the paths of a VirtualSource inode numbers, and says which names of the drive are virtual.
 // Numbers have the top bit set and are made from the path, so a path has the same number for as long as the
-// drive is mounted; the table from number to path is bounded, and an entry that fell out comes back at the next
-// lookup. Thread-safe; the VirtualSource outlives it.
+// drive is mounted; the table from number to path is bounded, what was not used for longest falls out, and comes
+// back at the next lookup. Thread-safe; the VirtualSource outlives it.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +30,6 @@ class VirtualTree {
   [[nodiscard]] Result<NodeAttributes> lookup(InodeId parent, std::string_view name);
   [[nodiscard]] Result<NodeAttributes> attributes(InodeId ino);
   [[nodiscard]] Result<VirtualNode> node(InodeId ino);
-  [[nodiscard]] Result<std::vector<VirtualNode>> list(InodeId folder);
   [[nodiscard]] Result<std::string> path_of(InodeId ino) const;  // stale: fell out of the table
   [[nodiscard]] NodeAttributes attributes_of(InodeId ino, const VirtualNode& node) const;
 
@@ -43,9 +42,15 @@ class VirtualTree {
   const InodeId inbox_;
   const std::string status_path_;  // "inbox/STATUS.txt"
 
+  struct Known {
+    InodeId ino;
+    std::string path;
+  };
+  using Order = std::list<Known>;  // the least used first
+
   mutable Mutex mutex_;
-  std::unordered_map<InodeId, std::string> paths_ CD_GUARDED_BY(mutex_);
-  std::deque<InodeId> order_ CD_GUARDED_BY(mutex_);  // oldest first
+  mutable Order order_ CD_GUARDED_BY(mutex_);
+  std::unordered_map<InodeId, Order::iterator> known_ CD_GUARDED_BY(mutex_);
 };
 
 }  // namespace cd

@@ -416,7 +416,7 @@ TEST_F(MetaStoreTest, ADamagedMarkANewerVersionAndALostFileEachMeanStartingAfres
   const std::string mark = folder_ / "drive/format";
   const std::vector<std::function<void()>> damages{
       [&] { std::ofstream(mark) << "nonsense"; },
-      [&] { std::ofstream(mark) << "cratedrive-cache 2\nwhatever\n"; },
+      [&] { std::ofstream(mark) << "cratedrive-cache 99\nwhatever\n"; },
       [&] { std::filesystem::remove(mark); },
       [&] { std::filesystem::remove(folder_ / "drive/meta/data.mdb"); },
       [&] { std::ofstream(folder_ / "drive/meta/data.mdb") << std::string(100'000, 'x'); },

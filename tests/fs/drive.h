@@ -43,7 +43,30 @@ class FakeVirtualFiles final : public VirtualSource {
     folder.type = VirtualNode::Type::directory;
     return folder;
   }
-  Result<std::vector<VirtualNode>> list(std::string_view folder) override {
+  std::size_t page_max = 0;   // 0 = folders come whole
+  int lists = 0;
+  bool current = true;
+  std::vector<std::function<void(Status)>> waiting;  // of bring_up_to_date
+
+  bool is_current(std::string_view) override { return current; }
+  void bring_up_to_date(std::string_view, std::function<void(Status)> done) override {
+    waiting.push_back(std::move(done));
+  }
+  Result<VirtualPage> list(std::string_view folder, const std::string& after, std::size_t) override {
+    VirtualPage page;
+    ++lists;
+    for (VirtualNode& one : all_in(folder)) {
+      if (!after.empty() && one.name <= after) continue;
+      if (page_max != 0 && page.nodes.size() == page_max) {
+        page.last = false;
+        break;
+      }
+      one.cursor = one.name;
+      page.nodes.push_back(std::move(one));
+    }
+    return page;
+  }
+  std::vector<VirtualNode> all_in(std::string_view folder) {
     std::vector<VirtualNode> nodes;
     const std::string below = std::string(folder) + "/";
     for (const auto& [path, file] : files)
