@@ -1,4 +1,5 @@
-// ears_bench SET…: what the built-in ears reach on labelled sets, one table for people. --list prints every answer.
+// ears_bench SET…: what the built-in ears reach on labelled sets, one table for people. --list prints every answer,
+// --evidence what bench/ears_fit reads.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "bench/ears_evidence.h"
 #include "bench/ears_score.h"
 #include "bench/ears_truth.h"
 
@@ -201,10 +203,11 @@ int run(const std::vector<std::string>& folders, bool listing) {
 int main(int argc, char** argv) {
   std::vector<std::string> folders(argv + 1, argv + argc);
   const bool listing = !folders.empty() && folders.front() == "--list";
-  if (listing) folders.erase(folders.begin());
+  const bool evidence = !folders.empty() && folders.front() == "--evidence";
+  if (listing || evidence) folders.erase(folders.begin());
   if (folders.empty()) {
-    std::fprintf(stderr, "usage: ears_bench [--list] SET...\n");
+    std::fprintf(stderr, "usage: ears_bench [--list | --evidence] SET...\n");
     return 2;
   }
-  return cd::bench::run(folders, listing);
+  return evidence ? cd::bench::print_evidence(folders) : cd::bench::run(folders, listing);
 }

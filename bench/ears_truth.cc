@@ -129,7 +129,8 @@ Result<std::vector<Truth>> read_truth(const std::string& folder) {
     truth.bpm = std::atof(row["bpm"].c_str());
     truth.key = row["key"];
     if (!row["onsets"].empty()) truth.onsets_path = folder + "/" + row["onsets"];
-    truth.second_half = hash(origin_of(truth.path)) % 2 == 1;
+    truth.origin = origin_of(truth.path);
+    truth.second_half = hash(truth.origin) % 2 == 1;
     out.push_back(std::move(truth));
   }
   return out;

@@ -51,4 +51,9 @@ std::span<const float> RealFft::power() {
   return p;
 }
 
+std::span<const float> RealFft::real_parts() {
+  aubio_fft_do_complex(handles_->fft.get(), handles_->in.get(), handles_->out.get());
+  return {handles_->out->data, size_ / 2 + 1};
+}
+
 }  // namespace cd

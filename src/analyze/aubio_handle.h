@@ -21,6 +21,8 @@ class RealFft {
   [[nodiscard]] std::span<float> input();
   // |X|² of the bins 0 to size()/2 of what is in input(): size()/2 + 1 values.
   [[nodiscard]] std::span<const float> power();
+  // The real parts of the same bins.
+  [[nodiscard]] std::span<const float> real_parts();
 
  private:
   struct Handles;

@@ -1,6 +1,7 @@
 #include "analyze/onsets.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace cd {
@@ -16,6 +17,9 @@ constexpr double kHighest_hz = 16000;
 constexpr float kFloor = 1e5F;
 // Flux is taken over two hops: half a frame, so that the frames compared share little.
 constexpr std::size_t kLag = 2;
+constexpr double kLowTo_hz = 180;
+constexpr double kHighFrom_hz = 2500;
+constexpr float kSilent = 3.2e-5F;  // -45 dB
 
 constexpr double kApart_s = 0.030;       // two hits nearer than this are one
 constexpr double kPeakReach_s = 0.030;   // an onset is the highest value this near
@@ -93,6 +97,7 @@ OnsetMeter::OnsetMeter(const StreamInfo& info, std::uint64_t excerpt_frames)
       edges_(band_edges(info.sample_rate_hz, sizes_for(info.sample_rate_hz).frame)),
       framer_(sizes_for(info.sample_rate_hz), [this](std::span<const float> power) { add_frame(power); }) {
   curve_.rate_hz = static_cast<double>(info.sample_rate_hz) / static_cast<double>(framer_.sizes().hop);
+  bin_hz_ = static_cast<double>(info.sample_rate_hz) / static_cast<double>(framer_.sizes().frame);
 }
 
 void OnsetMeter::add(const Block& block) {
@@ -113,17 +118,45 @@ void OnsetMeter::build_curve() {
   if (frames == 0) return;
   const float loudest = *std::max_element(bands_.begin(), bands_.end());
   if (!(loudest > 1e-12F)) return;  // silence: below -120 dBFS
+  find_sounding(frames);
   const float gain = kFloor / loudest;
   for (float& band : bands_) band = 0.5F * std::log10(1.0F + gain * band);
+  std::array<std::vector<float>*, 3> parts{&curve_.low, &curve_.mid, &curve_.high};
+  std::array<float, 3> sizes{};
+  std::vector<std::size_t> part_of(bands);
+  for (std::size_t b = 0; b < bands; ++b) {
+    const double hz = std::sqrt(static_cast<double>(edges_[b]) * static_cast<double>(edges_[b + 1])) * bin_hz_;
+    part_of[b] = hz < kLowTo_hz ? 0 : hz < kHighFrom_hz ? 1 : 2;
+    sizes[part_of[b]] += 1;
+  }
   curve_.values.resize(frames);
+  for (auto* part : parts) part->resize(frames);
   for (std::size_t n = 0; n < frames; ++n) {
-    float flux = 0;
+    std::array<float, 3> flux{};
     for (std::size_t b = 0; b < bands; ++b) {
       const float before = n < kLag ? 0.0F : bands_[(n - kLag) * bands + b];
-      flux += std::max(0.0F, bands_[n * bands + b] - before);
+      flux[part_of[b]] += std::max(0.0F, bands_[n * bands + b] - before);
     }
-    curve_.values[n] = flux / static_cast<float>(bands);
+    const float sum = flux[0] + flux[1] + flux[2];
+    curve_.values[n] = sum / static_cast<float>(bands);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      (*parts[i])[n] = sizes[i] > 0 ? flux[i] / sizes[i] : curve_.values[n];
+    }
   }
+}
+
+void OnsetMeter::find_sounding(std::size_t frames) {
+  const std::size_t bands = edges_.size() - 1;
+  std::vector<float> power(frames);
+  for (std::size_t n = 0; n < frames; ++n) {
+    for (std::size_t b = 0; b < bands; ++b) power[n] += bands_[n * bands + b];
+  }
+  const float least = kSilent * *std::max_element(power.begin(), power.end());
+  const auto loud = [least](float p) { return p > least; };
+  const auto first = std::find_if(power.begin(), power.end(), loud);
+  const auto last = std::find_if(power.rbegin(), power.rend(), loud);
+  curve_.sounds_from_s = static_cast<double>(first - power.begin()) / curve_.rate_hz;
+  curve_.sounds_to_s = static_cast<double>(power.rend() - last) / curve_.rate_hz;
 }
 
 void OnsetMeter::finish(Report& report) {

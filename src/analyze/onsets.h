@@ -16,6 +16,9 @@ namespace cd {
 struct OnsetCurve {
   std::vector<float> values;
   double rate_hz = 0;
+  std::vector<float> low, mid, high;  // the same of the bands below 180 Hz, between, and from 2.5 kHz on; or empty
+  double sounds_from_s = 0;           // what is softer than the loudest frame by 45 dB is before and behind
+  double sounds_to_s = 0;             // 0: not known, to the end
 };
 
 // Peaks of the curve in seconds, ascending, at least 30 ms apart.
@@ -33,11 +36,13 @@ class OnsetMeter final : public Feature {
  private:
   void add_frame(std::span<const float> power);
   void build_curve();
+  void find_sounding(std::size_t frames);
 
   const std::uint64_t excerpt_frames_;
   std::vector<std::size_t> edges_;  // bins; band b is [edges_[b], edges_[b + 1])
   std::vector<float> bands_;        // power, frame by frame: 4 MB for an excerpt of 120 s
   OnsetCurve curve_;
+  double bin_hz_ = 0;
   Framer framer_;
 };
 

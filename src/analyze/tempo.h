@@ -1,21 +1,19 @@
-// Tempo from an onset curve. A loop is circular, so its curve is correlated circularly, and "its length is a
-// whole number of beats" is evidence to be weighed, never a rule. Pure but for the Feature at the end.
+// Tempo from an onset curve: the candidates of `beat_evidence`, weighed. Pure but for the Feature at the end.
+//
+// The weights are those of a conditional logit (McFadden 1974) over the candidates of each file, fitted by bench/ears_fit
+// to labelled sound; most of its work is the octave. What is chosen is made exact by the longest lags that repeat.
 #pragma once
 
 #include <optional>
 
+#include "analyze/beat_evidence.h"
 #include "analyze/feature.h"
 #include "analyze/onsets.h"
 
 namespace cd {
 
-struct TempoQuestion {
-  double duration_s = 0;  // of the whole file
-  bool loop = false;      // its end meets its beginning
-};
-
-// Empty: nothing periodic between 50 and 220 bpm. The confidence of a loop is that of Font & Serra ("Tempo
-// estimation for music loops and a simple confidence measure", ISMIR 2016) times how periodic the curve is.
+// Empty: nothing periodic. The confidence is the share of the weights that the tempo got, times, for a loop, how well its
+// length fits whole beats (Font & Serra, "Tempo estimation for music loops and a simple confidence measure", ISMIR 2016).
 [[nodiscard]] std::optional<Tempo> estimate_tempo(const OnsetCurve& curve, const TempoQuestion& question);
 
 // 1 - |length - n · beat| / (beat / 2) for the nearest whole n ≥ 1; 0 to 1.
