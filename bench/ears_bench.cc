@@ -116,7 +116,7 @@ void print_kinds(const Rows& rows) {
   std::printf("\n%-28s %c %5s  %5s\n", "Kind, and key or none", ' ', "files", "right");
   const Only loop = [](const Answer& a) { return a.truth.kind == "loop"; };
   const Only shot = [](const Answer& a) { return a.truth.kind == "oneshot"; };
-  const Only drums = [](const Answer& a) { return a.truth.content.starts_with("drum"); };
+  const Only drums = [](const Answer& a) { return a.truth.content == "drum" || a.truth.content == "drums"; };
   print_share("loops called loops", rows, loop, [](const Answer& a) { return a.clean.kind == Kind::loop; });
   print_share("one-shots called one-shots", rows, shot, [](const Answer& a) { return a.clean.kind == Kind::one_shot; });
   print_share("tracks called tracks", rows, [](const Answer& a) { return a.truth.kind == "track"; },

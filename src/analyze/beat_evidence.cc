@@ -172,6 +172,18 @@ double BeatListener::refined(double bpm) const {
   return std::abs(better / lag - 1) < 0.02 ? 60 * rate_hz_ / better : bpm;
 }
 
+double BeatListener::support(double bpm) const {
+  double sum = 0;
+  for (double beats = 2; beats <= 32; beats *= 2) {
+    const double lag = lag_of(bpm) * beats;
+    if (lag + 6 > static_cast<double>(line_.size())) break;
+    const auto whole = static_cast<std::size_t>(lag);
+    const double part = lag - static_cast<double>(whole);
+    sum += (1 - part) * line_[whole] + part * line_[whole + 1];
+  }
+  return sum;
+}
+
 std::vector<BeatListener::Candidate> BeatListener::candidates() const {
   std::vector<Candidate> out;
   if (to_ == from_) return out;

@@ -57,6 +57,8 @@ class BeatListener {
   [[nodiscard]] Evidence evidence(const Candidate& candidate) const;
   // The tempo near `bpm` that the longest lags ask for; `bpm` itself where they say nothing.
   [[nodiscard]] double refined(double bpm) const;
+  // How much repeats at exactly 2, 4, 8, … beats of this tempo.
+  [[nodiscard]] double support(double bpm) const;
   [[nodiscard]] double sounding_s() const { return sounding_s_; }
 
  private:

@@ -22,13 +22,13 @@ constexpr double kHighFrom_hz = 2500;
 constexpr float kSilent = 3.2e-5F;  // -45 dB
 
 constexpr double kApart_s = 0.030;       // two hits nearer than this are one
-constexpr double kPeakReach_s = 0.030;   // an onset is the highest value this near
+constexpr double kPeakReach_s = 0.020;   // an onset is the highest value this near
 constexpr double kMeanBefore_s = 0.100;  // and stands out of the mean around it
 constexpr double kMeanAfter_s = 0.070;
-constexpr float kAboveMean = 0.10F;
-constexpr float kAboveMeanOfHighest = 0.10F;
-// A frame hears a hit before its centre reaches it: measured on clicks, the peak comes 1.5 hops early.
-constexpr double kEarly_hops = 1.5;
+constexpr float kAboveMean = 0.08F;
+constexpr float kAboveMeanOfHighest = 0.08F;
+// A frame hears a hit before its centre reaches it: the peak comes 1.5 hops early for clicks, less for slow attacks.
+constexpr double kEarly_hops = 1.2;
 
 std::vector<std::size_t> band_edges(int sample_rate_hz, std::size_t frame) {
   const double bin_hz = static_cast<double>(sample_rate_hz) / static_cast<double>(frame);

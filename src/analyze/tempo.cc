@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kSame = 0.02;           // tempi nearer than this are one, in octaves
 constexpr double kPeriodicMin = 0.08;    // below this share of its power the curve repeats by chance
-constexpr double kExactLength = 0.0015;  // a length is believed when the long lags are this near to it
+// The long lags correct a length only where they are much higher there: a player is never quite in time.
+constexpr double kCorrects = 1.25;
 
 struct Scored {
   BeatListener::Candidate candidate;
@@ -67,7 +68,7 @@ std::optional<Tempo> estimate_tempo(const OnsetCurve& curve, const TempoQuestion
     confidence *= std::max(length_fits_beats(question.duration_s, bpm), length_fits_beats(listener.sounding_s(), bpm));
   }
   const double exact = listener.refined(bpm);
-  if (best.candidate.peak || std::abs(exact / bpm - 1) > kExactLength) bpm = exact;
+  if (best.candidate.peak || listener.support(exact) > kCorrects * listener.support(bpm)) bpm = exact;
   return Tempo{std::round(bpm * 100) / 100, std::round(confidence * 1000) / 1000};
 }
 

@@ -6,63 +6,63 @@
 namespace cd {
 
 inline constexpr Evidence kTempoWeights{
-    0.5326,  // octaves
-    -3.594,  // octaves²
-    -4.394,  // fast
-    -0.6308,  // slow
-    -0.1193,  // file
-    1.467,  // file 2^n
-    0.8069,  // file 4n
-    -0.5464,  // file 3n
-    -0.9409,  // file 8n
-    0.6274,  // file odd
-    -0.2731,  // file <4
-    -0.6338,  // part
-    2.761,  // part 2^n
-    0.9775,  // part 4n
-    0.6301,  // part 3n
-    -1.22,  // part 8n
-    1.286,  // part odd
-    -2.069,  // part <4
-    -0.1799,  // log2 beats
-    1.962,  // all 1/4
-    2.388,  // all 1/3
-    -0.9866,  // all 1/2
-    -0.8795,  // all 2/3
-    -1.155,  // all 3/4
-    3.103,  // all 1
-    3.362,  // all 3/2
-    -2.832,  // all 2
-    1.504,  // all 3
-    -1.891,  // all 4
-    2.336,  // all 8
-    4.111,  // line 1/2
-    0.612,  // line 1
-    3.817,  // line 2
-    1.126,  // line 4
-    -0.5648,  // low 1/2
-    0.11,  // low 1
-    -0.7311,  // low 2
-    6.273,  // low 4
-    -0.0717,  // mid 1/2
-    -0.8506,  // mid 1
-    0.8659,  // mid 2
-    -0.3725,  // mid 4
-    0.8088,  // high 1/2
-    0.4465,  // high 1
-    1.934,  // high 2
-    1.236,  // high 4
-    0.6375,  // on beat
-    0.2871,  // on half
-    1.69,  // on quarters
-    -0.2665,  // on thirds
-    4.439,  // flatness
-    0.3465,  // low on beat
-    0.3187,  // low on half
-    0.356,  // low on quarters
-    -0.3213,  // density
-    -0.8319,  // density²
-    0.08723,  // peak
+    1.202,  // octaves
+    -3.715,  // octaves²
+    -2.978,  // fast
+    0.3643,  // slow
+    -0.2079,  // file
+    0.9504,  // file 2^n
+    0.9142,  // file 4n
+    0.08727,  // file 3n
+    -0.05743,  // file 8n
+    0.2219,  // file odd
+    0.03416,  // file <4
+    -0.4639,  // part
+    2.558,  // part 2^n
+    0.6968,  // part 4n
+    1.062,  // part 3n
+    -0.9288,  // part 8n
+    0.9211,  // part odd
+    -2.109,  // part <4
+    -1.563,  // log2 beats
+    2.202,  // all 1/4
+    4.036,  // all 1/3
+    -1.155,  // all 1/2
+    -1.162,  // all 2/3
+    -2.321,  // all 3/4
+    1.415,  // all 1
+    2.936,  // all 3/2
+    -4.323,  // all 2
+    0.8152,  // all 3
+    -2.224,  // all 4
+    1.591,  // all 8
+    3.688,  // line 1/2
+    0.0442,  // line 1
+    2.801,  // line 2
+    1.035,  // line 4
+    -2.672,  // low 1/2
+    0.2882,  // low 1
+    0.692,  // low 2
+    5.669,  // low 4
+    0.07157,  // mid 1/2
+    -0.003211,  // mid 1
+    2.495,  // mid 2
+    -1.026,  // mid 4
+    0.7714,  // high 1/2
+    1.167,  // high 1
+    2.047,  // high 2
+    1.195,  // high 4
+    0.8736,  // on beat
+    0.3267,  // on half
+    1.584,  // on quarters
+    -0.3283,  // on thirds
+    2.973,  // flatness
+    0.2974,  // low on beat
+    0.4088,  // low on half
+    0.1851,  // low on quarters
+    -0.6932,  // density
+    -0.5778,  // density²
+    0.02788,  // peak
 };
 
 }  // namespace cd

@@ -15,19 +15,31 @@ constexpr double kHighest_hz = 2000;
 constexpr double kC_hz = 440.0 * 0.5946035575013605;  // middle C: nine semitones below A4
 constexpr double kStepsAnOctave = 120;
 constexpr double kStepsASemitone = 10;
-constexpr double kTonalMin = 0.65;  // largest correlation with a profile; drums stay below
 constexpr float kPeakMin = 1e-4F;   // of the frame's highest peak, in power: what is 40 dB below is not heard
 
-// A tone stands alone in the spectrum: 10 dB above what is three bins away. Noise has peaks too, but few
-// such. Measured with the correlation alone: 20 % of drum hits got a key; with at least this share of clear
-// peaks 9 %, and 38 of 40 tonal samples kept theirs.
+// A tone stands alone in the spectrum: 10 dB above what is three bins away. Noise has peaks too, but few such. Neither
+// the share of clear peaks nor the correlation alone tells music from drums; measured on 120 tonal loops, 110 drum
+// loops and 911 drum hits, their sum keeps 99 % of the first and drops all of the second and 91 % of the third.
 constexpr std::size_t kClearBins = 3;
 constexpr float kClearRatio = 10;
-constexpr double kClearShareMin = 0.15;
+constexpr double kCorrelationMin = 0.6;
+constexpr double kClearWeight = 0.7;
+constexpr double kTonalMin = 0.92;
 
-// The profiles of Gómez for chroma that contains harmonics.
-constexpr Chroma kMajor{0.82, 0.00, 0.55, 0.00, 0.53, 0.30, 0.08, 1.00, 0.00, 0.38, 0.00, 0.47};
-constexpr Chroma kMinor{0.81, 0.00, 0.53, 0.54, 0.00, 0.27, 0.07, 1.00, 0.27, 0.07, 0.10, 0.36};
+struct Profile {
+  Chroma major;
+  Chroma minor;
+};
+// Three that were found on different music, whose mean is better than the best of them: Gomez (harmonics, see the
+// header), Temperley ("Music and Probability", MIT Press 2007), and bgate of Faraldo et al. (electronic music, ECIR
+// 2016).
+constexpr Profile kGomez{{0.82, 0.00, 0.55, 0.00, 0.53, 0.30, 0.08, 1.00, 0.00, 0.38, 0.00, 0.47},
+                         {0.81, 0.00, 0.53, 0.54, 0.00, 0.27, 0.07, 1.00, 0.27, 0.07, 0.10, 0.36}};
+constexpr Profile kTemperley{{0.748, 0.06, 0.488, 0.082, 0.67, 0.46, 0.096, 0.715, 0.104, 0.366, 0.057, 0.4},
+                             {0.712, 0.084, 0.474, 0.618, 0.049, 0.46, 0.105, 0.747, 0.404, 0.067, 0.133, 0.33}};
+constexpr Profile kBgate{{1.00, 0.00, 0.42, 0.00, 0.53, 0.37, 0.00, 0.77, 0.00, 0.38, 0.21, 0.30},
+                         {1.00, 0.00, 0.36, 0.39, 0.00, 0.38, 0.00, 0.74, 0.27, 0.00, 0.42, 0.23}};
+constexpr std::array kProfiles{&kGomez, &kTemperley, &kBgate};
 
 double mean_of(const Chroma& chroma) {
   double sum = 0;
@@ -77,19 +89,22 @@ Chroma fold(const PitchHistogram& pitches, double tuning) {
   return chroma;
 }
 
-std::optional<Key> estimate_key(const Chroma& strengths) {
-  // The root tames the loudest notes. Measured on ten progressions: 9 right, against 7 without it.
-  Chroma chroma = strengths;
-  for (double& strength : chroma) strength = std::sqrt(strength);
+std::optional<Key> estimate_key(const Chroma& strengths, double clear_share) {
   struct Match {
     Key key;
     double correlation = -1;
   };
   Match best;
   double second = -1;
+  double tonal = -1;  // the root tames the loudest notes, which tells better whether there is a key at all
+  Chroma tamed = strengths;
+  for (double& strength : tamed) strength = std::sqrt(strength);
   for (int tonic = 0; tonic < 12; ++tonic) {
     for (const bool minor : {false, true}) {
-      const double match = correlation(chroma, minor ? kMinor : kMajor, tonic);
+      double match = 0;
+      for (const Profile* profile : kProfiles)
+        match += correlation(strengths, minor ? profile->minor : profile->major, tonic) / kProfiles.size();
+      tonal = std::max(tonal, correlation(tamed, minor ? kGomez.minor : kGomez.major, tonic));
       if (match > best.correlation) {
         second = best.correlation;
         best = {{.tonic = tonic, .minor = minor, .confidence = 0}, match};
@@ -98,11 +113,11 @@ std::optional<Key> estimate_key(const Chroma& strengths) {
       }
     }
   }
-  if (best.correlation < kTonalMin) return std::nullopt;
+  if (tonal < kCorrelationMin || tonal + kClearWeight * clear_share < kTonalMin) return std::nullopt;
   // How tonal it is, and how far ahead of the next key: a lead of 0.1 leaves no doubt.
-  const double tonal = (best.correlation - kTonalMin) / (1 - kTonalMin);
+  const double certain = std::clamp((best.correlation - 0.5) / 0.45, 0.0, 1.0);
   const double lead = std::min(1.0, (best.correlation - second) / 0.1);
-  best.key.confidence = std::round((0.5 * tonal + 0.5 * lead) * 100) / 100;
+  best.key.confidence = std::round((0.5 * certain + 0.5 * lead) * 100) / 100;
   return best.key;
 }
 
@@ -144,8 +159,8 @@ void TonalityMeter::add_frame(std::span<const float> power) {
 
 void TonalityMeter::finish(Report& report) {
   framer_.flush();
-  if (clear_peaks_ < kClearShareMin * all_peaks_) return;
-  report.key = estimate_key(fold(pitches_, estimate_tuning(pitches_)));
+  if (!(all_peaks_ > 0)) return;
+  report.key = estimate_key(fold(pitches_, estimate_tuning(pitches_)), clear_peaks_ / all_peaks_);
 }
 
 }  // namespace cd

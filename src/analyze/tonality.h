@@ -1,4 +1,4 @@
-// TonalityMeter: the key, by a chroma of spectral peaks and the profiles of Gómez ("Tonal description of
+// TonalityMeter: the key, by a chroma of spectral peaks and the profiles of three authors, after Gómez ("Tonal description of
 // polyphonic audio for music content processing", INFORMS J. on Computing 18(3), 2006). The tuning is
 // estimated, so that a sample a quarter tone off has a key too. Drums and noise correlate with no profile and
 // get none.
@@ -20,8 +20,8 @@ using Chroma = std::array<double, 12>;
 // Where the semitones of this recording lie, in steps: -5 to 5.
 [[nodiscard]] double estimate_tuning(const PitchHistogram& pitches);
 [[nodiscard]] Chroma fold(const PitchHistogram& pitches, double tuning);
-// Empty: nothing tonal.
-[[nodiscard]] std::optional<Key> estimate_key(const Chroma& strengths);
+// `clear_share`: how much of the spectrum's peaks stands alone, 0 to 1. Empty: nothing tonal.
+[[nodiscard]] std::optional<Key> estimate_key(const Chroma& strengths, double clear_share);
 
 class TonalityMeter final : public Feature {
  public:

@@ -85,7 +85,7 @@ RC_GTEST_PROP(Tempo, OfAnyCurveIsInRangeOrAbsent, (std::vector<std::uint8_t> byt
   const double duration_s = static_cast<double>(curve.values.size()) / curve.rate_hz;
   const auto tempo = estimate_tempo(curve, {.duration_s = duration_s, .loop = loop});
   if (!tempo) return;
-  RC_ASSERT(tempo->bpm >= 49.9 && tempo->bpm <= 220.1);
+  RC_ASSERT(tempo->bpm >= kBpmMin * 0.97 && tempo->bpm <= kBpmMax * 1.03);
   RC_ASSERT(tempo->confidence >= 0 && tempo->confidence <= 1);
 }
 
