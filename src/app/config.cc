@@ -335,6 +335,12 @@ Status Config::validate() const {
   if (!report_prefix.empty() && (report_prefix.front() == '/' || report_prefix.back() != '/')) {
     return fail(Code::invalid, "report_prefix has to end with / and must not begin with it");
   }
+  for (const auto& [name, price] : {std::pair{"price_storage", price_storage}, std::pair{"price_class_a", price_class_a},
+                                    std::pair{"price_class_b", price_class_b}, std::pair{"price_egress", price_egress}}) {
+    const bool digits = price.find_first_not_of("0123456789.") == std::string::npos && std::ranges::count(price, '.') <= 1;
+    if (!digits || price == "." || price.size() > 12)
+      return fail(Code::invalid, fmt::format("{} has to be dollars, like 0.015", name));
+  }
   CD_TRY_VOID(store_options().validate());
   return {};
 }

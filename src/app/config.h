@@ -64,6 +64,12 @@ struct Config {
   bool skip_duplicates = true;
   int analysis_threads = 2;
   std::string report_prefix = ".cratedrive/batches/";
+  // [cost]
+  std::string prices = "auto";
+  std::string price_storage;  // "" = of the table
+  std::string price_class_a;
+  std::string price_class_b;
+  std::string price_egress;
   // [limits]
   std::uint64_t memory_limit = 256ull << 20;
 

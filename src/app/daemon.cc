@@ -126,6 +126,7 @@ struct Daemon::Impl {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Conductor> conductor;
   std::unique_ptr<ReportReader> reports;
+  std::unique_ptr<CostMeter> costs;
   std::unique_ptr<Reconnector> reconnector;
   std::atomic<Reconnector*> to_poke{nullptr};  // null before and after: the health's observer may come at any time
   std::unique_ptr<DriveParts> parts;
@@ -271,8 +272,9 @@ Stage Daemon::Impl::mount() {
   });
   reports = std::make_unique<ReportReader>(
       *meta, *tree, *store, clock, ReportReader::Options{plan.config.report_prefix, plan.config.metadata_ttl});
+  costs = std::make_unique<CostMeter>(metrics, disk, clock, plan.place.state_dir + "/costs.json");
   parts.reset(new DriveParts{plan.config, plan.place, plan.url, plan.mount_point, clock.wall_ns(), clock, disk, metrics,
-                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor, *reports});
+                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor, *reports, *costs});
   control = std::make_unique<DriveControl>(*parts, [this] { reconnector->poke(); });
   files = std::make_unique<DriveFiles>(*parts, *control);
 
@@ -340,6 +342,7 @@ Daemon::Impl::~Impl() {
   files.reset();
   control.reset();
   parts.reset();
+  costs.reset();
   reports.reset();
   conductor.reset();
   journal.reset();

@@ -24,6 +24,8 @@ constexpr const char* kReadme =
     "This folder is made up by cratedrive; nothing in it is in the bucket.\n"
     "\n"
     "  status  status.json     the drive at a glance / the same for programs\n"
+    "  dashboard.html          the same as a page\n"
+    "  cost.json               requests, bytes stored, estimate of the month's bill\n"
     "  health  health.json     what is well, what is not, and the cure\n"
     "  uploads                 what the bucket does not have yet\n"
     "  events.jsonl            what happened; tail -f works\n"
@@ -71,6 +73,8 @@ void DriveFiles::fill_tables() {
 
   drive_files_ = {
       file("README.txt", [](auto&) { return std::string(kReadme); }),
+      file("cost.json", [&p](auto&) { return cost_json(p.cost()); }),
+      file("dashboard.html", [&p](auto&) { return render_dashboard(p.dashboard_facts()); }),
       file("config.toml", [&p](auto&) { return config_to_toml(p.config); }),
       file("control", [this](auto&) { return control_.help(); }),
       file("events.jsonl", [](auto&) { return std::string(); }),

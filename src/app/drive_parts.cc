@@ -4,9 +4,14 @@
 
 #include <cstdio>
 
+#include "cache/label_index.h"
+
 namespace cd {
 
 namespace {
+
+constexpr std::size_t kUploadsOnDashboard = 8;
+constexpr std::size_t kSamplesOnDashboard = 12;
 
 // Second number of /proc/self/statm, in bytes; 0 if it cannot be read.
 std::int64_t resident_bytes() {
@@ -32,6 +37,7 @@ DriveStatus DriveParts::status() const {
   s.cache = blocks.stats();
   s.library = meta.totals();
   s.batches = conductor.batches();
+  s.cost = cost_line(cost());
   s.now_ns = clock.wall_ns();  // last: no age is negative
   return s;
 }
@@ -45,6 +51,38 @@ HealthFacts DriveParts::health_facts() const {
   facts.state_dir = place.state_dir;
   if (auto space = disk.space(place.cache_dir)) facts.cache_disk = *space;
   if (auto space = disk.space(place.state_dir)) facts.state_disk = *space;
+  return facts;
+}
+
+CostReport DriveParts::cost() const {
+  std::string month;
+  const RequestCounts requests = costs.counts(month);
+  return estimate(requests, month, meta.totals().bytes, prices_of(config, url));
+}
+
+DashboardFacts DriveParts::dashboard_facts() const {
+  DashboardFacts facts;
+  const HealthFacts health_now = health_facts();
+  facts.drive = health_now.drive;
+  facts.health = examine(health_now);
+  facts.cost = cost();
+  if (facts.drive.uploads.pending_uploads > 0) facts.uploads = journal.uploads(kUploadsOnDashboard);
+  std::vector<InodeId> newest;
+  (void)LabelIndex(meta).scan_all(Facet::recent, "", [&](const LabelRow& row) {
+    newest.push_back(row.ino);
+    return newest.size() < kSamplesOnDashboard;
+  });
+  for (const InodeId ino : newest) {
+    const auto entry = meta.entry(ino);
+    const auto path = meta.path_of(ino);
+    if (!entry || !*entry || !path) continue;
+    const auto label = [&](const char* name) {
+      const auto found = (*entry)->record.metadata.find(name);
+      return found == (*entry)->record.metadata.end() ? std::string() : found->second;
+    };
+    facts.samples.push_back({*path, label("wave"), label("class").empty() ? label("kind") : label("class"), label("bpm"),
+                             label("key"), label("lufs"), label("duration")});
+  }
   return facts;
 }
 

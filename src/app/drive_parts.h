@@ -5,6 +5,8 @@
 #include <string>
 
 #include "app/config.h"
+#include "app/cost.h"
+#include "app/dashboard.h"
 #include "app/drive_place.h"
 #include "app/event_log.h"
 #include "app/status_report.h"
@@ -39,10 +41,13 @@ struct DriveParts {
   Journal& journal;
   Conductor& conductor;
   ReportReader& reports;
+  CostMeter& costs;
 
   // The moment, gathered from all rooms; from memory and LMDB, never from the network. Thread-safe.
   [[nodiscard]] DriveStatus status() const;
   [[nodiscard]] HealthFacts health_facts() const;
+  [[nodiscard]] CostReport cost() const;
+  [[nodiscard]] DashboardFacts dashboard_facts() const;
   // Prometheus text, gauges of the moment included.
   [[nodiscard]] std::string metrics_text() const;
 };

@@ -97,6 +97,15 @@ std::vector<Option> make_table() {
       {"inbox", "report_prefix", &Config::report_prefix,
        "where the report object of a batch is stored; empty = no report objects", {}},
 
+      {"cost", "prices", &Config::prices,
+       "price table of the estimate: r2, s3 (Amazon, us-east-1), none, auto (by the URL)", {"auto", "r2", "s3", "none"}},
+      {"cost", "price_storage", &Config::price_storage, "dollars a GB and month; empty = of the table", {}},
+      {"cost", "price_class_a", &Config::price_class_a,
+       "dollars a million PUT, COPY, LIST and multipart requests; empty = of the table", {}},
+      {"cost", "price_class_b", &Config::price_class_b, "dollars a million GET and HEAD requests; empty = of the table",
+       {}},
+      {"cost", "price_egress", &Config::price_egress, "dollars a GB that is read; empty = of the table", {}},
+
       {"limits", "memory_limit", &Config::memory_limit, "memory of the daemon at most", {}, 96 * kMiB},
   };
 }

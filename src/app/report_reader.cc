@@ -3,11 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <thread>
 
+#include "app/wait_for_tree.h"
 #include "base/text.h"
 #include "cache/sample_facts.h"
 #include "remote/blocking.h"
@@ -53,10 +51,6 @@ ReportReader::~ReportReader() {
   }
   thread_.request_stop();
   thread_.join();
-  // A late answer that came this far is let through first.
-  const std::weak_ptr<int> last = alive_;
-  alive_.reset();
-  while (!last.expired()) std::this_thread::yield();
 }
 
 bool ReportReader::is_current() const {
@@ -130,7 +124,7 @@ Status ReportReader::read_all(const std::stop_token& stop) {
       CD_TRY(const auto known, meta_.note(note));
       if (known && *known == report.etag) continue;
       if (!tree_known) {
-        CD_TRY_VOID(know_tree());
+        CD_TRY_VOID(wait_for_tree(tree_, stop));
         tree_known = true;
       }
       const Status read = read_report(report, stop);
@@ -144,21 +138,6 @@ Status ReportReader::read_all(const std::stop_token& stop) {
     if (page.next_token.empty()) return {};
     request.token = page.next_token;
   }
-}
-
-// Waits for the whole tree, but not at the end: the listing ends when its owner does.
-Status ReportReader::know_tree() {
-  const auto answer = std::make_shared<std::optional<Status>>();
-  tree_.load_tree(kRootInode, [this, answer, alive = std::weak_ptr<int>(alive_)](Status known) {
-    const auto here = alive.lock();
-    if (!here) return;
-    MutexLock lock(mutex_);
-    answer->emplace(std::move(known));
-    wake_.notify_all();
-  });
-  MutexLock lock(mutex_);
-  while (!*answer && !stopping_) wake_.wait(mutex_);
-  return *answer ? std::move(**answer) : fail(Code::cancelled, "the drive is being unmounted");
 }
 
 // An item a line, as ReportWriter puts them; what is no item (the first and the last line) is none to parse() either.

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,7 +42,6 @@ class ReportReader {
   struct Item;
   void run(const std::stop_token& stop);
   Status read_all(const std::stop_token& stop);
-  Status know_tree();
   Status read_report(const ObjectInfo& report, const std::stop_token& stop);
   Status apply(const std::vector<Item>& items, const std::string& batch);
   static bool parse(const std::string& line, Item& item);
@@ -61,7 +59,6 @@ class ReportReader {
   std::int64_t current_until_ns_ CD_GUARDED_BY(mutex_) = 0;  // steady
   std::int64_t asking_since_ns_ CD_GUARDED_BY(mutex_) = 0;   // 0 = it does not
   bool stopping_ CD_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // held by an answer on its way in
   Thread thread_;
 };
 

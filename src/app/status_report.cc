@@ -175,6 +175,7 @@ std::string render_status(const DriveStatus& s) {
   if (s.uploads.failed > 0 && !s.uploads.last_error.empty()) row(out, "", clean(s.uploads.last_error, 70));
   row(out, "cache", cache_line(s.cache));
   row(out, "library", fmt::format("{} entries known, {}", human_count(s.library.entries), human_bytes(s.library.bytes)));
+  if (!s.cost.empty()) row(out, "cost", s.cost);
   batches(out, s);
   return out;
 }

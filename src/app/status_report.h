@@ -28,6 +28,7 @@ struct DriveStatus {
   UploadTotals uploads;
   BlockCache::Stats cache;
   MetaStore::Totals library;
+  std::string cost;                // a line; "" = not counted
   std::vector<BatchProgress> batches;  // open ones first, then finished ones, newest first
 };
 

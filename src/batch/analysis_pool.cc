@@ -6,6 +6,7 @@
 
 #include "analyze/analyze_file.h"
 #include "base/digest.h"
+#include "batch/wave_label.h"
 
 namespace cd {
 namespace {
@@ -32,6 +33,7 @@ void take_over(const Report& report, ItemResult& result) {
   result.is_audio = report.is_audio;
   result.warnings = report.warnings;
   result.labels = labels_of(report);
+  if (std::string wave = wave_label(report.waveform); !wave.empty()) result.labels["wave"] = std::move(wave);
   result.report_json = to_json(report);
   const auto label = [&](const char* name) {
     const auto at = result.labels.find(name);

@@ -1,0 +1,44 @@
+// Dashboard: the drive as one page: .cratedrive/dashboard.html. It needs nothing but itself (no script, no font, no
+// picture from elsewhere; a policy in its head forbids all that), so it opens from a file manager, and loads itself
+// anew every few seconds. Light or dark as the system is; readable from a phone to a wide screen.
+//
+// Pure. Every text from outside is escaped, cleaned of what steers a terminal, and set apart from the direction of the
+// text around it: a file name can show itself and nothing else.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/cost.h"
+#include "app/health_report.h"
+#include "app/status_report.h"
+
+namespace cd {
+
+struct SampleCard {  // one of the newest samples
+  std::string path;  // in the library
+  std::string wave;  // batch/wave_label.h
+  std::string kind;  // "" = not known, as the next ones
+  std::string bpm;
+  std::string key;
+  std::string lufs;
+  std::string duration;
+};
+
+struct DashboardFacts {
+  DriveStatus drive;
+  std::vector<HealthItem> health;
+  CostReport cost;
+  std::vector<UploadView> uploads;  // the first few
+  std::vector<SampleCard> samples;
+};
+
+[[nodiscard]] std::string render_dashboard(const DashboardFacts& facts);
+
+// For text and for values of attributes in double quotes.
+[[nodiscard]] std::string html_text(std::string_view text);
+// "../Drums/kick%20%23.wav": from the page to a file of the library.
+[[nodiscard]] std::string html_link(std::string_view library_path);
+
+}  // namespace cd
