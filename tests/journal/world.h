@@ -173,16 +173,16 @@ class World {
   Status write(const std::string& path, std::string_view bytes) {  // as `cp`: O_CREAT|O_TRUNC
     CD_TRY(const InodeId in, folder(path));
     CD_TRY(const auto there, meta->lookup(in, name(path)));
-    InodeId ino;
-    std::shared_ptr<StagedFile> file;
-    if (there) {
-      ino = there->ino;
-      CD_TRY(file, names().open_for_write(ino, true));
-    } else {
-      CD_TRY(const auto made, names().create(in, name(path), {0644, 1, 2}));
-      ino = made.ino;
-      CD_TRY(file, names().staged(made.staged));
-    }
+    return there ? overwrite(there->ino, bytes) : write_new(path, bytes);
+  }
+  Status write_new(const std::string& path, std::string_view bytes) {
+    CD_TRY(const InodeId in, folder(path));
+    CD_TRY(const auto made, names().create(in, name(path), {0644, 1, 2}));
+    CD_TRY(const auto file, names().staged(made.staged));
+    return finish(made.ino, bytes.empty() ? Status{} : file->write(0, bytes));
+  }
+  Status overwrite(InodeId ino, std::string_view bytes) {
+    CD_TRY(const auto file, names().open_for_write(ino, true));
     return finish(ino, bytes.empty() ? Status{} : file->write(0, bytes));
   }
   Status patch(const std::string& path, std::uint64_t offset, std::string_view bytes) {

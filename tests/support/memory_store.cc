@@ -200,6 +200,7 @@ Result<const MemoryStore::Object*> MemoryStore::find(const std::string& key, con
 
 Status MemoryStore::check(const std::string& key, const Condition& condition) const {
   if (condition.kind == Condition::Kind::none || conditions_ == Conditions::ignored) return {};
+  if (conditions_ == Conditions::if_absent && condition.kind == Condition::Kind::if_match) return {};
   const auto at = objects_.find(key);
   const bool there = at != objects_.end();
   if (condition.kind == Condition::Kind::if_absent && there) {

@@ -58,7 +58,7 @@ class MemoryStore final : public ObjectStore {
   // What traits() says from now on; conditions are kept whatever it says, unless set_conditions says otherwise.
   void set_traits(StoreTraits traits);
   // What the server makes of a condition on a write: there are those that overlook it.
-  enum class Conditions : std::uint8_t { kept, ignored };
+  enum class Conditions : std::uint8_t { kept, if_absent, ignored };  // if_absent: that one alone is kept
   void set_conditions(Conditions conditions);
 
  private:
