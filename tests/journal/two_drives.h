@@ -42,7 +42,7 @@ inline std::string name_of_kind(const ::testing::TestParamInfo<Kind>& kind) {
 // Every content begins with its number, so it can be told wherever it turns up.
 inline std::string number_of(const std::string& bytes) { return bytes.substr(0, bytes.find('>') + 1); }
 
-// Knows what every version held that was ever stored. The store below has one thread, so that what has just been
+// Knows what every version held that was ever stored: ask it of an ETag of the bucket, with no other lock held. The store below has one thread, so that what has just been
 // stored is there still when its answer passes here.
 class Scribe final : public ForwardingStore {
  public:
@@ -61,10 +61,12 @@ class Scribe final : public ForwardingStore {
     inner_.multipart_finish(std::move(request), std::move(options), noting(key, std::move(done)));
   }
 
+  // Whoever looks into the bucket may be there before its answer has passed.
   [[nodiscard]] std::string content_of(const std::string& etag) const {
+    if (etag.empty()) return "";
     MutexLock lock(mutex_);
-    const auto known = by_etag_.find(etag);
-    return known == by_etag_.end() ? "" : known->second;
+    while (!by_etag_.contains(etag)) noted_.wait(mutex_);
+    return by_etag_.at(etag);
   }
   [[nodiscard]] std::set<std::string> ever_at(const std::string& key) const {
     MutexLock lock(mutex_);
@@ -86,6 +88,7 @@ class Scribe final : public ForwardingStore {
         by_etag_[reply->etag] = number;
         by_key_[key].insert(number);
         story_ += key + " holds " + number + "\n";
+        noted_.notify_all();
       }
       done(std::move(reply));
     };
@@ -93,6 +96,7 @@ class Scribe final : public ForwardingStore {
 
   MemoryStore& inner_;
   mutable Mutex mutex_;
+  mutable CondVar noted_;
   std::map<std::string, std::string> by_etag_ CD_GUARDED_BY(mutex_);
   std::map<std::string, std::set<std::string>> by_key_ CD_GUARDED_BY(mutex_);
   std::string story_ CD_GUARDED_BY(mutex_);
@@ -269,7 +273,8 @@ class TwoDrives : public ::testing::TestWithParam<Kind> {
         const std::string to = path();
         const InodeId replaced = name == to ? InodeId{} : at(world, to);
         const std::string before = content_of(world, replaced);
-        const Status done = world.rename(name, to);
+        // What turns up there in this very moment was seen by nobody.
+        const Status done = world.rename(name, to, replaced ? RenameMode::replace : RenameMode::no_replace);
         if (done && replaced) gave_up(world, replaced, before, to);
         return tell(side.name + ": rename " + name + " to " + to + " over " + before, done);
       }
@@ -278,6 +283,7 @@ class TwoDrives : public ::testing::TestWithParam<Kind> {
   }
   void unlink(Side& side, const std::string& name) {
     const InodeId file = at(side.world, name);
+    if (!file) return tell(side.name + ": unlink " + name, fail(Code::not_found, "not there"));  // nobody saw a thing
     const std::string before = content_of(side.world, file);
     const Status done = side.world.unlink(name);
     if (done) gave_up(side.world, file, before, name);
