@@ -245,7 +245,6 @@ Stage Daemon::Impl::open_rooms() {
   JournalOptions journal_options = plan.config.journal_options();
   journal_options.directory = plan.place.state_dir;
   journal_options.host = host_name();
-  journal_options.key_bytes_max -= std::min(journal_options.key_bytes_max, plan.url.prefix.size());
   journal_options.default_uid = ::getuid();
   journal_options.default_gid = ::getgid();
   if (const Status fine = journal_options.validate(); !fine) return stop_with(ExitCode::usage, fine.error());

@@ -1,11 +1,13 @@
 #include "cache/cache_format.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace cd {
 namespace {
 
 constexpr std::string_view kName = "cratedrive-cache ";
+constexpr std::uint64_t kPieceBytes = 1u << 20;
 
 // Takes "<word> <value>\n" off the front of `text`; empty if the line is another.
 std::optional<std::string_view> take_line(std::string_view& text, std::string_view word) {
@@ -26,7 +28,7 @@ bool parse_number(std::string_view text, T& out) {
 
 std::string CacheMark::to_text() const {
   return std::string(kName) + std::to_string(version) + "\nboot " + boot_id + "\nclean " + (clean ? "yes" : "no") +
-         "\nbytes " + std::to_string(bytes) + "\n";
+         "\nbytes " + std::to_string(bytes) + "\nsum " + sum.hex() + "\n";
 }
 
 std::optional<CacheMark> CacheMark::parse(std::string_view text) {
@@ -37,10 +39,12 @@ std::optional<CacheMark> CacheMark::parse(std::string_view text) {
   const auto boot = take_line(text, "boot ");
   const auto clean = take_line(text, "clean ");
   const auto bytes = take_line(text, "bytes ");
-  if (!boot || !clean || !bytes || !text.empty() || !parse_number(*bytes, mark.bytes)) return std::nullopt;
+  const auto sum = take_line(text, "sum ");
+  if (!boot || !clean || !bytes || !sum || sum->size() != 32 || !text.empty() || !parse_number(*bytes, mark.bytes)) return std::nullopt;
   if (*clean != "yes" && *clean != "no") return std::nullopt;
   mark.boot_id = *boot;
   mark.clean = *clean == "yes";
+  mark.sum = hash128_from_hex(*sum);
   return mark;
 }
 
@@ -62,8 +66,25 @@ std::optional<CacheMark> CacheFormat::read_mark() const {
 
 bool CacheFormat::is_kept() const {
   std::uint64_t bytes = 0;
-  if (auto file = disk_.open(meta_directory() + "/data.mdb", OpenMode::read)) bytes = (*file)->size().value_or(0);
-  return is_trusted(read_mark(), boot_id_, bytes);
+  if (auto file = disk_.open(data_path(), OpenMode::read)) bytes = (*file)->size().value_or(0);
+  const std::optional<CacheMark> mark = read_mark();
+  if (!is_trusted(mark, boot_id_, bytes)) return false;
+  if (!mark->clean) return true;  // a process that was killed
+  const auto sum = sum_of(mark->bytes);
+  return sum && *sum == mark->sum;
+}
+
+Result<Hash128> CacheFormat::sum_of(std::uint64_t bytes) const {
+  CD_TRY(const auto file, disk_.open(data_path(), OpenMode::read));
+  Hasher128 hasher;
+  std::string piece(std::min(kPieceBytes, bytes), '\0');
+  for (std::uint64_t at = 0; at < bytes; at += piece.size()) {
+    piece.resize(std::min<std::uint64_t>(piece.size(), bytes - at));
+    CD_TRY(const std::size_t got, file->read(at, piece.data(), piece.size()));
+    if (got != piece.size()) return fail(Code::corrupt, data_path() + " is shorter than it was");
+    hasher.update(piece);
+  }
+  return hasher.digest();
 }
 
 Result<bool> CacheFormat::prepare() {
@@ -73,7 +94,7 @@ Result<bool> CacheFormat::prepare() {
     return false;
   }
   // From here on nothing is synced, so the mark of the last clean stop must not outlive this moment.
-  if (mark->clean || mark->boot_id != boot_id_) CD_TRY_VOID(write_mark(false, 0));
+  if (mark->clean || mark->boot_id != boot_id_) CD_TRY_VOID(write_mark(false, 0, {}));
   return true;
 }
 
@@ -82,20 +103,24 @@ Status CacheFormat::start_afresh() {
   CD_TRY_VOID(disk_.remove_tree(meta_directory()));
   CD_TRY_VOID(disk_.remove_tree(directory_ + "/blocks"));
   CD_TRY_VOID(disk_.make_dirs(meta_directory()));
-  return write_mark(false, 0);
+  return write_mark(false, 0, {});
 }
 
-Status CacheFormat::mark_clean(std::uint64_t bytes) { return write_mark(true, bytes); }
+Status CacheFormat::mark_clean(std::uint64_t bytes) {
+  CD_TRY(const Hash128 sum, sum_of(bytes));
+  return write_mark(true, bytes, sum);
+}
 
 void CacheFormat::distrust() {
   if (disk_.exists(mark_path())) static_cast<void>(disk_.remove(mark_path()));
 }
 
-Status CacheFormat::write_mark(bool clean, std::uint64_t bytes) {
+Status CacheFormat::write_mark(bool clean, std::uint64_t bytes, const Hash128& sum) {
   CacheMark mark;
   mark.boot_id = boot_id_;
   mark.clean = clean;
   mark.bytes = bytes;
+  mark.sum = sum;
   return write_file_atomically(disk_, mark_path(), mark.to_text());
 }
 

@@ -34,7 +34,6 @@ struct JournalOptions {
   std::string inbox_name = "inbox";
   std::vector<std::string> reserved{".cratedrive"};  // names at the root that are nobody's
   std::string host;                          // for conflict names
-  std::size_t key_bytes_max = 1'024;          // S3's limit, less the prefix that the drive lies under
   std::uint32_t default_uid = 0;
   std::uint32_t default_gid = 0;
   std::uint64_t staging_bytes_max = 0;       // 0 = 80 % of what is free on the disk at start

@@ -62,7 +62,7 @@ class LiveDrivesTest : public TwoDrives {
   }
 };
 
-// S19 "Two who write one file, on two mounts or with another tool, lose nothing."
+// S12 "On a conflict both versions survive"
 TEST_P(LiveDrivesTest, NothingAcknowledgedIsLostFromEverywhere) {
   Side left(bucket(), "left");
   Side right(bucket(), "right");
