@@ -36,6 +36,9 @@ struct Builder {
   AnalyzeArguments analyze;
   UrlArguments url;
   std::string expires = "1h";
+  ImportArguments import;
+  SyncArguments sync;
+  std::string bandwidth;
   std::list<ControlArguments> controls;  // stable addresses: the parser writes into them
   std::vector<std::pair<CLI::App*, std::function<Command()>>> commands;
 
@@ -133,6 +136,29 @@ void add_url(Builder& builder) {
   sub->add_option("--expires", builder.expires, "how long it works, at most 7 days [1h]")->type_name("duration");
 }
 
+void add_import(Builder& builder) {
+  CLI::App* sub = builder.command("import", "bring a folder of this machine into a drive, as if it was dropped into its inbox",
+                                  [&builder] { return builder.import; });
+  sub->add_option("DIR", builder.import.directory, "the folder")->required();
+  sub->add_option("URL", builder.import.target, "the bucket, or a folder of a mounted drive; without it the only mounted drive");
+  sub->add_flag("-n,--dry-run", builder.import.dry_run, "only say, file by file, what would happen");
+  sub->add_flag("--json", builder.import.json, "as JSON");
+  sub->footer("What is there already is not stored again, so the same command goes on where it was interrupted.");
+}
+
+void add_sync(Builder& builder) {
+  CLI::App* sub = builder.command("sync", "make a bucket like a folder, a folder like a bucket, or each like the other",
+                                  [&builder] { return builder.sync; });
+  sub->add_option("A", builder.sync.a, "what to copy from: a folder, or the URL of a bucket")->required();
+  sub->add_option("B", builder.sync.b, "what to copy to: the other one; without it, A is a mounted drive, and what is pending "
+                                       "on it goes up without further delay");
+  sub->add_flag("--both", builder.sync.both, "both ways: what changed on either side since the last sync");
+  sub->add_flag("-n,--dry-run", builder.sync.dry_run, "only say what would happen");
+  sub->add_flag("--delete", builder.sync.remove, "also remove what is not (or no longer) on the other side");
+  sub->add_option("--bandwidth", builder.bandwidth, "at most so many bytes a second, like 10M")->type_name("size");
+  sub->footer("What changed on both sides is kept twice: one version as \"name (conflict HOST TIME).ext\".");
+}
+
 void add_control(Builder& builder, const std::string& verb, const std::string& help, bool of_batch) {
   ControlArguments& arguments = builder.controls.emplace_back();
   arguments.verb = verb;
@@ -149,7 +175,6 @@ void add_controls(Builder& builder) {
   add_control(builder, "cancel", "cancel a batch; its files stay in the inbox", true);
   add_control(builder, "pause", "begin no further upload (of a batch)", true);
   add_control(builder, "resume", "go on", true);
-  add_control(builder, "sync", "put everything local on the disk and upload it without further delay", false);
   add_control(builder, "offline", "stay away from the store until `online`", false);
   add_control(builder, "online", "use the store again", false);
   add_control(builder, "drop-cache", "forget all cached bytes", false);
@@ -164,6 +189,17 @@ Result<Command> finish(Builder& builder, const std::function<Command()>& make) {
       return fail(Code::invalid, "--expires is a duration between 1s and 168h (7 days), like 1h");
     }
     url->expires = Millis(*ms);
+  }
+  if (auto* sync = std::get_if<SyncArguments>(&command); sync != nullptr && sync->b.empty()) {
+    ControlArguments control;
+    control.verb = "sync";
+    control.directory = sync->a;
+    return control;
+  }
+  if (auto* sync = std::get_if<SyncArguments>(&command); sync != nullptr && !builder.bandwidth.empty()) {
+    const auto bytes = parse_bytes(builder.bandwidth);
+    if (!bytes || *bytes < 1024) return fail(Code::invalid, "--bandwidth is a size of at least 1K, like 10M");
+    sync->bytes_per_second = *bytes;
   }
   return command;
 }
@@ -198,6 +234,8 @@ ParsedLine parse_command_line(const std::vector<std::string>& arguments) {
   add_fsck(builder);
   add_analyze(builder);
   add_url(builder);
+  add_import(builder);
+  add_sync(builder);
   add_controls(builder);
   CLI::App* config = builder.command("config", "print the configuration in effect", [] { return ConfigArguments{}; });
   add_config_flags(config, builder);

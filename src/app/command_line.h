@@ -1,6 +1,7 @@
 // The command line as values: which command, with what. Parsing prints nothing and opens nothing.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
@@ -50,10 +51,24 @@ struct ControlArguments {  // retry, cancel, and the verbs of .cratedrive/contro
   std::string batch;       // "" = the drive
   std::string path;        // one file of the batch
 };
+struct ImportArguments {
+  std::string directory;
+  std::string target;  // URL, or a folder of a mounted drive; "" = the only mounted drive
+  bool dry_run = false;
+  bool json = false;
+};
+struct SyncArguments {
+  std::string a;  // a folder or a URL
+  std::string b;
+  bool both = false;
+  bool dry_run = false;
+  bool remove = false;
+  std::uint64_t bytes_per_second = 0;  // 0 = as fast as it goes
+};
 struct ConfigArguments {};
 
 using Command = std::variant<MountArguments, UmountArguments, StatusArguments, CheckArguments, FsckArguments, AnalyzeArguments,
-                             UrlArguments, ControlArguments, ConfigArguments>;
+                             UrlArguments, ControlArguments, ImportArguments, SyncArguments, ConfigArguments>;
 
 struct CommandLine {
   Command command;

@@ -24,6 +24,8 @@ struct CommandContext {
 [[nodiscard]] Outcome run_analyze(const AnalyzeArguments& arguments);
 [[nodiscard]] Outcome run_url(const UrlArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_control(const ControlArguments& arguments, const CommandContext& context);
+[[nodiscard]] Outcome run_import(const ImportArguments& arguments, const CommandContext& context);
+[[nodiscard]] Outcome run_sync(const SyncArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_config(const CommandContext& context);
 
 }  // namespace cd

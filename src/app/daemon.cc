@@ -127,6 +127,7 @@ struct Daemon::Impl {
   std::unique_ptr<Conductor> conductor;
   std::unique_ptr<ReportReader> reports;
   std::unique_ptr<CostMeter> costs;
+  std::unique_ptr<Importer> importer;
   std::unique_ptr<Reconnector> reconnector;
   std::atomic<Reconnector*> to_poke{nullptr};  // null before and after: the health's observer may come at any time
   std::unique_ptr<DriveParts> parts;
@@ -273,8 +274,9 @@ Stage Daemon::Impl::mount() {
   reports = std::make_unique<ReportReader>(
       *meta, *tree, *store, clock, ReportReader::Options{plan.config.report_prefix, plan.config.metadata_ttl});
   costs = std::make_unique<CostMeter>(metrics, disk, clock, plan.place.state_dir + "/costs.json");
+  importer = std::make_unique<Importer>(*meta, *tree, *journal, *conductor, plan.config.part_size);
   parts.reset(new DriveParts{plan.config, plan.place, plan.url, plan.mount_point, clock.wall_ns(), clock, disk, metrics,
-                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor, *reports, *costs});
+                             *events, health, *store, *meta, *tree, *blocks, *journal, *conductor, *reports, *costs, *importer});
   control = std::make_unique<DriveControl>(*parts, [this] { reconnector->poke(); });
   files = std::make_unique<DriveFiles>(*parts, *control);
 
@@ -333,6 +335,7 @@ Daemon::Impl::~Impl() {
   to_stop = nullptr;
   signals.reset();
   if (reconnector) reconnector->stop();
+  if (importer) importer->cancel();
   if (mounted) {
     conductor->stop();
     journal->stop(kUploadGrace);
@@ -342,6 +345,7 @@ Daemon::Impl::~Impl() {
   files.reset();
   control.reset();
   parts.reset();
+  importer.reset();
   costs.reset();
   reports.reset();
   conductor.reset();

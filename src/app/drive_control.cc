@@ -63,6 +63,13 @@ DriveControl::DriveControl(const DriveParts& parts, std::function<void()> try_st
              parts.reports.expire();
              return Status{};
            }},
+          {"import", "bring a folder of this machine into the inbox: import /whole/path",
+           [&parts](const std::string& directory) { return parts.importer.begin(directory); }},
+          {"import-stop", "end the import; what it brought stays",
+           [&parts](const std::string&) {
+             parts.importer.cancel();
+             return Status{};
+           }},
           {"retry", "take up failed uploads again; with a path behind it only that one",
            [&parts](const std::string& path) { return retry(parts, path); }},
       } {}
@@ -71,7 +78,7 @@ Status DriveControl::command(std::string_view line) {
   const auto [word, argument] = parse_control_line(line);
   std::string known;
   for (const Verb& verb : verbs_) {
-    if (verb.name == word && (argument.empty() || verb.name == "retry")) return verb.run(std::string(argument));
+    if (verb.name == word && (argument.empty() || verb.name == "retry" || verb.name == "import")) return verb.run(std::string(argument));
     known += fmt::format("{}{}", known.empty() ? "" : ", ", verb.name);
   }
   return fail(Code::invalid, fmt::format("\"{}\" is no command; there are {}", shorten(printable(line), 60), known));
@@ -79,7 +86,7 @@ Status DriveControl::command(std::string_view line) {
 
 std::string DriveControl::help() const {
   std::string out = "Write one of these words into this file:\n";
-  for (const Verb& verb : verbs_) out += fmt::format("  {:<11} {}\n", verb.name, verb.help);
+  for (const Verb& verb : verbs_) out += fmt::format("  {:<12} {}\n", verb.name, verb.help);
   return out;
 }
 

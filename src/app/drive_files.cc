@@ -80,6 +80,7 @@ void DriveFiles::fill_tables() {
       file("events.jsonl", [](auto&) { return std::string(); }),
       file("health", [&p](auto&) { return render_health(examine(p.health_facts())); }),
       file("health.json", [&p](auto&) { return health_json(examine(p.health_facts())); }),
+      file("import.json", [&p](auto&) { return p.importer.state().to_json(); }),
       file("metrics", [&p](auto&) { return p.metrics_text(); }),
       file("status", [&p](auto&) { return render_status(p.status()); }),
       file("status.json", [&p](auto&) { return status_json(p.status()); }),

@@ -11,6 +11,7 @@
 #include "app/event_log.h"
 #include "app/status_report.h"
 #include "app/health_report.h"
+#include "app/importer.h"
 #include "app/report_reader.h"
 #include "base/metrics.h"
 #include "batch/conductor.h"
@@ -42,6 +43,7 @@ struct DriveParts {
   Conductor& conductor;
   ReportReader& reports;
   CostMeter& costs;
+  Importer& importer;
 
   // The moment, gathered from all rooms; from memory and LMDB, never from the network. Thread-safe.
   [[nodiscard]] DriveStatus status() const;

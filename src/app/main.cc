@@ -48,6 +48,8 @@ cd::Outcome run(const cd::CommandLine& line) {
                  [&](const cd::AnalyzeArguments& a) { return cd::run_analyze(a); },
                  [&](const cd::UrlArguments& a) { return cd::run_url(a, context); },
                  [&](const cd::ControlArguments& a) { return cd::run_control(a, context); },
+                 [&](const cd::ImportArguments& a) { return cd::run_import(a, context); },
+                 [&](const cd::SyncArguments& a) { return cd::run_sync(a, context); },
                  [&](const cd::ConfigArguments&) { return cd::run_config(context); }},
       line.command);
 }
