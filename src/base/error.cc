@@ -18,6 +18,8 @@ std::string_view name_of(Code code) {
     case Code::invalid: return "invalid";
     case Code::no_space: return "no_space";
     case Code::too_large: return "too_large";
+    case Code::too_many_links: return "too_many_links";
+    case Code::not_permitted: return "not_permitted";
     case Code::stale: return "stale";
     case Code::precondition_failed: return "precondition_failed";
     case Code::unsupported: return "unsupported";

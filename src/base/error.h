@@ -24,6 +24,8 @@ enum class Code : std::uint8_t {
   invalid,              // a bad argument, name or configuration
   no_space,             // disk or staging area full
   too_large,
+  too_many_links,
+  not_permitted,        // no such thing can be done to this, by anybody
   stale,                // the pinned version of an open file is gone
   precondition_failed,  // If-Match / If-None-Match did not hold
   unsupported,          // the store or the drive cannot do this

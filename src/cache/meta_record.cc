@@ -8,7 +8,7 @@
 namespace cd {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1 had no hard links
 
 enum Flag : std::uint32_t {
   kHasRemote = 1u << 0,
@@ -72,6 +72,8 @@ std::string encode(const MetaRecord& record) {
   out.string(record.content_type);
   put_map(out, record.metadata);
   put_map(out, record.xattrs);
+  out.varint(record.link_of.value());
+  out.varint(record.links);
   return std::move(out).str();
 }
 
@@ -94,6 +96,8 @@ Result<MetaRecord> decode_meta_record(std::string_view bytes) {
   r.content_type = in.string();
   get_map(in, r.metadata);
   get_map(in, r.xattrs);
+  r.link_of = InodeId(in.varint());
+  r.links = static_cast<std::uint32_t>(in.varint());
   if (!in.done() || version != kVersion || !attributes_ok)
     return fail(Code::corrupt, "a record of the cache cannot be read");
   return r;

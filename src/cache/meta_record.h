@@ -63,6 +63,10 @@ struct MetaRecord {
   bool local_only = false; // never an object: inbox/ and what is below it
   bool marker = false;     // folder: has its own zero-byte "dir/" object (else it is implied by keys)
   bool exact = false;      // mode, owner, mtime, metadata come from the object itself, not from LIST
+  // One more name of this inode, a hard link. What else the record says is of the object under this very name; it is the
+  // file itself once that inode is no longer in the tree.
+  InodeId link_of;
+  std::uint32_t links = 0;  // how many more names it has; kept by MetaStore
   std::string target;      // of a symlink
   std::string content_type;
   Metadata metadata;       // user metadata that is neither attributes nor xattrs: analysis labels, foreign keys

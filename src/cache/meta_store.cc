@@ -87,9 +87,22 @@ Result<std::optional<MetaRecord>> MetaStore::lookup_raw(InodeId parent, std::str
 }
 
 Result<std::optional<MetaRecord>> MetaStore::lookup(InodeId parent, std::string_view name) const {
-  CD_TRY(auto record, lookup_raw(parent, name));
-  if (record && record->whiteout) return std::optional<MetaRecord>{};
+  CD_TRY(const Lmdb::Snapshot txn, impl_->lmdb->read());
+  CD_TRY(auto record, impl_->checked(read_entry(txn, impl_->tables, parent, name)));
+  if (!record || record->whiteout) return std::optional<MetaRecord>{};
+  CD_TRY(record, impl_->checked(follow_link(txn, impl_->tables, std::move(*record))));
   return record;
+}
+
+Result<MetaRecord> MetaStore::follow(MetaRecord record) const {
+  if (!record.link_of) return record;
+  CD_TRY(const Lmdb::Snapshot txn, impl_->lmdb->read());
+  return impl_->checked(follow_link(txn, impl_->tables, std::move(record)));
+}
+
+Result<std::vector<InodeId>> MetaStore::links_to(InodeId file) const {
+  CD_TRY(const Lmdb::Snapshot txn, impl_->lmdb->read());
+  return impl_->checked(read_links(txn, impl_->tables, file));
 }
 
 Result<std::optional<MetaEntry>> MetaStore::entry(InodeId ino) const {

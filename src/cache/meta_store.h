@@ -49,9 +49,12 @@ class MetaStore {
                                                                const Clock& clock);
   virtual ~MetaStore();
 
-  // ---- reading. Whiteouts are returned by lookup_raw only.
+  // ---- reading. Whiteouts are returned by lookup_raw only. lookup() follows hard links: the record is that of the
+  // inode, whichever of its names was asked for; entry() and path_of() tell of one of them, its first name.
   [[nodiscard]] Result<std::optional<MetaRecord>> lookup(InodeId parent, std::string_view name) const;
   [[nodiscard]] Result<std::optional<MetaRecord>> lookup_raw(InodeId parent, std::string_view name) const;
+  [[nodiscard]] Result<MetaRecord> follow(MetaRecord record) const;  // what lookup() would have given
+  [[nodiscard]] Result<std::vector<InodeId>> links_to(InodeId file) const;  // entry() of each: its other names
   [[nodiscard]] Result<std::optional<MetaEntry>> entry(InodeId ino) const;
   // "Drums/kick.wav"; "" is the root. not_found if the inode is not (or no longer) in the tree.
   [[nodiscard]] Result<std::string> path_of(InodeId ino) const;

@@ -42,6 +42,8 @@ std::string entry_key(InodeId parent, std::string_view name) {
 
 std::string subfolders_key(InodeId folder) { return "f:" + big_endian(folder.value()); }
 
+std::string links_key(InodeId file) { return "l:" + big_endian(file.value()); }
+
 std::string content_prefix(std::string_view etag, std::uint64_t size) {
   Encoder e;
   e.string(etag);
@@ -152,6 +154,25 @@ Result<std::string> read_path_of(const Lmdb::Txn& txn, const MetaTables& tables,
     path += *part;
   }
   return path;
+}
+
+Result<std::vector<InodeId>> read_links(const Lmdb::Txn& txn, const MetaTables& tables, InodeId file) {
+  const std::string prefix = links_key(file);
+  std::vector<InodeId> links;
+  CD_TRY_VOID(txn.scan(tables.notes, prefix, [&](std::string_view key, std::string_view) {
+    if (!key.starts_with(prefix) || key.size() != prefix.size() + 8) return false;
+    links.emplace_back(from_big_endian(key.substr(prefix.size())));
+    return true;
+  }));
+  return links;
+}
+
+Result<MetaRecord> follow_link(const Lmdb::Txn& txn, const MetaTables& tables, MetaRecord record) {
+  if (!record.link_of) return record;
+  CD_TRY(auto file, read_inode(txn, tables, record.link_of));
+  if (file && !file->record.whiteout) return std::move(file->record);
+  record.link_of = {};
+  return record;
 }
 
 Result<FolderState> read_folder_state(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder) {

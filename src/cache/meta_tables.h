@@ -5,13 +5,15 @@
 //   folders   inode (8, big-endian)                   → FolderState
 //   labels    label_index.h has its keys
 //   content   xxh3-128 of ETag and size, inode (8)    → nothing; a hint that the reader verifies
-//   notes     "state" → counters; "n:" name           → value; "f:" inode → how many folders are in it (8, big-endian)
+//   notes     "state" → counters; "n:" name           → value; "f:" inode → how many folders are in it (8, big-endian);
+//           "l:" inode, inode of one more name of it → nothing
 // The root is the entry of parent 0 with no name. Free functions; no state of their own.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/lmdb.h"
 #include "cache/meta_store.h"
@@ -52,6 +54,7 @@ inline constexpr std::string_view kCountersKey = "state";
 [[nodiscard]] std::string inode_key(InodeId ino);
 [[nodiscard]] std::string entry_key(InodeId parent, std::string_view name);
 [[nodiscard]] std::string subfolders_key(InodeId folder);
+[[nodiscard]] std::string links_key(InodeId file);  // before the other name's
 [[nodiscard]] std::string content_prefix(std::string_view etag, std::uint64_t size);
 // Under which a record is found by content; "" if it is not to be found.
 [[nodiscard]] std::string content_key(const MetaRecord& record);
@@ -71,6 +74,10 @@ inline constexpr std::string_view kCountersKey = "state";
 // Code::not_found if the inode, or a folder above it, is gone or a whiteout.
 [[nodiscard]] Result<std::string> read_path_of(const Lmdb::Txn& txn, const MetaTables& tables, InodeId ino);
 [[nodiscard]] Result<std::uint64_t> read_subfolders(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder);
+// The inodes of the other names of a file.
+[[nodiscard]] Result<std::vector<InodeId>> read_links(const Lmdb::Txn& txn, const MetaTables& tables, InodeId file);
+// What a name stands for: of a hard link the file itself, if that is in the tree.
+[[nodiscard]] Result<MetaRecord> follow_link(const Lmdb::Txn& txn, const MetaTables& tables, MetaRecord record);
 [[nodiscard]] Result<FolderState> read_folder_state(const Lmdb::Txn& txn, const MetaTables& tables, InodeId folder);
 // Raw entries of a folder after `after`, in byte order, until `visit` returns false.
 [[nodiscard]] Status scan_folder(const Lmdb::Txn& txn, const MetaTables& tables, InodeId parent,

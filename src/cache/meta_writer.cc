@@ -109,6 +109,11 @@ Status MetaWriter::put(InodeId parent, std::string_view name, MetaRecord record)
 Status MetaWriter::store(InodeId parent, std::string_view name, MetaRecord& record, const MetaEntry* old) {
   touched_ = true;
   record.changed = counters_.sequence;
+  record.links = old != nullptr ? old->record.links : 0;
+  if (old == nullptr || old->record.link_of != record.link_of) {
+    if (old != nullptr) CD_TRY_VOID(count_link(old->record, false));
+    CD_TRY_VOID(count_link(record, true));
+  }
   if (old != nullptr) count(old->record, false);
   count(record, true);
   CD_TRY_VOID(index_content(old != nullptr ? &old->record : nullptr, &record));
@@ -134,6 +139,7 @@ Status MetaWriter::remove_entry(InodeId parent, std::string_view name, const Met
   touched_ = true;
   if (record.is_directory()) CD_TRY_VOID(remove_below(record.ino));
   count(record, false);
+  CD_TRY_VOID(count_link(record, false));
   CD_TRY_VOID(count_folder(parent, record, false));
   CD_TRY_VOID(index_content(&record, nullptr));
   const Named gone{parent, name, record};
@@ -165,6 +171,17 @@ Status MetaWriter::remove_below(InodeId folder) {
   return {};
 }
 
+Status MetaWriter::count_link(const MetaRecord& name, bool in) {
+  if (!name.link_of) return {};
+  const std::string key = links_key(name.link_of) + inode_key(name.ino);
+  if (in) CD_TRY_VOID(txn_.put(tables_.notes, key, ""));
+  if (!in) CD_TRY_VOID(txn_.erase(tables_.notes, key));
+  CD_TRY(auto file, entry(name.link_of));
+  if (!file) return {};
+  file->record.links += in ? 1 : -1u;
+  return txn_.put(tables_.entries, entry_key(file->parent, file->name), encode(file->record));
+}
+
 Status MetaWriter::move(InodeId parent, std::string_view name, InodeId new_parent, std::string_view new_name) {
   CD_TRY(auto record, lookup_raw(parent, name));
   if (!record) return fail(Code::not_found, std::string(name) + " is no longer in the tree");
@@ -175,6 +192,7 @@ Status MetaWriter::move(InodeId parent, std::string_view name, InodeId new_paren
   if (there && there->is_directory() && !check_not_below(there->ino, parent))
     return fail(Code::not_empty, std::string(new_name) + " holds what would take its place");
   CD_TRY_VOID(erase(new_parent, new_name));
+  CD_TRY(record, lookup_raw(parent, name));  // has a link less, if that was one of its own
   CD_TRY_VOID(txn_.erase(tables_.entries, entry_key(parent, name)));
   const MetaEntry old{parent, std::string(name), *record};
   CD_TRY_VOID(count_folder(parent, old.record, false));

@@ -37,6 +37,8 @@ class MetaWriter final : public MetaStore::Writer {
   Status store(InodeId parent, std::string_view name, MetaRecord& record, const MetaEntry* old);
   Status remove_entry(InodeId parent, std::string_view name, const MetaRecord& record);
   Status remove_below(InodeId folder);
+  // This name came to be, or is no longer, one more of the inode that it is a link of.
+  Status count_link(const MetaRecord& name, bool in);
   Status index_content(const MetaRecord* before, const MetaRecord* after);
   // Keeps what label_index.h reads: do at least two files have this content?
   Status note_twins(const std::string& content_key, std::uint64_t bytes);

@@ -121,7 +121,7 @@ std::uint32_t Filesystem::Impl::links_of(const MetaRecord& folder) const {
 
 NodeAttributes Filesystem::Impl::show(const MetaRecord& record, Millis valid) const {
   NodeAttributes node{record.ino, record.attr, 1, valid};
-  if (record.is_directory()) node.links = links_of(record);
+  node.links = record.is_directory() ? links_of(record) : 1 + record.links;
   if (record.attr.type == NodeType::file) contents.overlay(record.ino, node.attr);
   return node;
 }

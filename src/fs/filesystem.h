@@ -102,6 +102,8 @@ class Filesystem {
   void mknod(const Caller&, InodeId parent, std::string name, std::uint32_t mode, std::uint64_t device,
              Reply<NodeAttributes>);
   void symlink(const Caller&, InodeId parent, std::string name, std::string target, Reply<NodeAttributes>);
+  // unsupported, which becomes EXDEV: in, to or from the inbox; not_permitted: of folders and virtual files.
+  void link(const Caller&, InodeId ino, InodeId new_parent, std::string new_name, Reply<NodeAttributes>);
   void unlink(const Caller&, InodeId parent, std::string name, Reply<void>);
   void rmdir(const Caller&, InodeId parent, std::string name, Reply<void>);
   void rename(const Caller&, InodeId parent, std::string name, InodeId new_parent, std::string new_name,

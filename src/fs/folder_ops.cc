@@ -100,7 +100,8 @@ Status Filesystem::Impl::add_records(DirHandle& handle, Page& page) {
     if (page.full()) return false;
     if (virtual_tree.reserves(handle.ino, name)) return true;
     ++page.offset;
-    page.entries.push_back({std::string(name), show(record, valid), page.offset, may_be_special(record)});
+    const auto file = record.link_of ? meta.follow(record) : Result<MetaRecord>(record);
+    page.entries.push_back({std::string(name), show(file ? *file : record, valid), page.offset, may_be_special(record)});
     if (window.empty() || window.back().first < page.offset) window.emplace_back(page.offset, std::string(name));
     if (window.size() > kWindow) window.pop_front();
     return true;

@@ -19,6 +19,8 @@ int errno_of(Code code, Operation operation) {
     case Code::no_space: return ENOSPC;
     case Code::too_large:
       return operation == Operation::rename ? EXDEV : operation == Operation::xattr ? E2BIG : EFBIG;
+    case Code::too_many_links: return EMLINK;
+    case Code::not_permitted: return EPERM;
     case Code::stale:
     case Code::precondition_failed: return ESTALE;
     case Code::unsupported: return operation == Operation::rename ? EXDEV : EOPNOTSUPP;

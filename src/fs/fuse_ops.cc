@@ -33,9 +33,9 @@ Reply<void> answer_done(const FuseReplyPtr& reply, Operation operation = Operati
   };
 }
 
-Reply<NodeAttributes> answer_entry(const FuseReplyPtr& reply) {
-  return [reply](Result<NodeAttributes> node) {
-    if (!node) return reply->error(node.error());
+Reply<NodeAttributes> answer_entry(const FuseReplyPtr& reply, Operation operation = Operation::any) {
+  return [reply, operation](Result<NodeAttributes> node) {
+    if (!node) return reply->error(node.error(), operation);
     reply->entry(entry_of(*node));
   };
 }
@@ -111,7 +111,10 @@ void symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const char* 
   fs_of(req).symlink(reply->caller(), InodeId(parent), name, target, answer_entry(reply));
 }
 
-void link(fuse_req_t req, fuse_ino_t, fuse_ino_t, const char*) noexcept { reply_to(req)->error(EOPNOTSUPP); }
+void link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char* new_name) noexcept {
+  const auto reply = reply_to(req);
+  fs_of(req).link(reply->caller(), InodeId(ino), InodeId(new_parent), new_name, answer_entry(reply, Operation::rename));
+}
 
 void unlink(fuse_req_t req, fuse_ino_t parent, const char* name) noexcept {
   const auto reply = reply_to(req);

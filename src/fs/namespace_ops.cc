@@ -133,6 +133,23 @@ void Filesystem::symlink(const Caller& caller, InodeId parent, std::string name,
   });
 }
 
+void Filesystem::link(const Caller& caller, InodeId ino, InodeId new_parent, std::string new_name,
+                      Reply<NodeAttributes> reply) {
+  Impl& fs = *impl_;
+  if (auto good = fs.check_name(new_parent, new_name); !good) return reply(fail(good.error()));
+  if (VirtualTree::is_virtual(ino)) return reply(fail(Code::not_permitted, "a virtual file has one name"));
+  auto link_it = [&fs, ino, new_parent, new_name, reply](Status asked) {
+    if (!asked) return reply(fail(asked.error()));
+    const auto linked = fs.names.link(ino, new_parent, new_name);
+    if (!linked) return reply(fail(linked.error()));
+    reply(fs.show(*linked, fs.valid_in(new_parent)));
+  };
+  fs.when_known(caller, new_parent, [&fs, caller, ino, reply, link_it = std::move(link_it)](Status asked) {
+    if (!asked) return reply(fail(asked.error()));
+    fs.when_exact(caller, ino, false, link_it);
+  });
+}
+
 void Filesystem::unlink(const Caller& caller, InodeId parent, std::string name, Reply<void> reply) {
   Impl& fs = *impl_;
   if (auto good = fs.check_name(parent, name); !good) return reply(std::move(good));

@@ -10,7 +10,7 @@
 namespace cd {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;  // 1 had no content hash
+constexpr std::uint8_t kVersion = 3;  // 1 had no content hash, 2 no links
 constexpr std::size_t kAttemptsMax = 8;
 
 enum Flag : std::uint32_t {  // on disk; never renumbered
@@ -51,6 +51,7 @@ std::string encode(const Intent& i) {
   out.i64(i.since_wall_ns);
   out.u64(i.content.high);
   out.u64(i.content.low);
+  out.string(i.link);
   return std::move(out).str();
 }
 
@@ -89,7 +90,8 @@ Result<Intent> decode_intent(std::string_view bytes) {
     i.content.high = in.u64();
     i.content.low = in.u64();
   }
-  const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::remove);
+  if (version >= 3) i.link = in.string();
+  const bool kind_ok = kind >= 1 && kind <= static_cast<std::uint8_t>(IntentKind::link);
   if (!in.done() || !kind_ok || !type_ok)
     return fail(Code::corrupt, "an intent of the log cannot be read");
   return i;
@@ -120,6 +122,7 @@ std::string_view base_name(std::string_view path) {
 MetaRecord record_of(const Intent& intent, const MetaRecord& before) {
   MetaRecord record;
   record.ino = before.ino;
+  if (intent.live()) record.link_of = before.link_of;
   record.attr = intent.attr;
   record.attr.atime_ns = std::max(intent.attr.atime_ns, before.attr.atime_ns);
   record.staged = intent.staged;

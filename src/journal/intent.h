@@ -20,6 +20,7 @@ enum class IntentKind : std::uint8_t {
   copy = 2,    // from `source` inside the store: rename, or new attributes when the source is the key itself
   marker = 3,  // the folder's own zero-byte object
   remove = 4,  // of a file or marker; hides the name meanwhile
+  link = 5,    // what `link` will be stored as: that has an intent, and its answer makes this one a copy
 };
 
 struct Intent {
@@ -36,6 +37,8 @@ struct Intent {
   std::string content_type;
   Metadata metadata;
   std::map<std::string, std::string> xattrs;
+
+  std::string link;                      // a hard link: the path of the file that this is one more name of
 
   StagedId staged;                       // put of a file
   Hash128 content;                       // xxh3-128 of the staged bytes, where they were written front to back; else empty
@@ -67,7 +70,7 @@ struct Intent {
 [[nodiscard]] std::string_view base_name(std::string_view path);
 
 // ---- intents and the tree
-// The record that MetaStore shows for this intent; `key` is its own. `ino` and atime come from `before`.
+// The record that MetaStore shows for this intent; `key` is its own. `ino`, `link_of` and atime come from `before`.
 [[nodiscard]] MetaRecord record_of(const Intent& intent, const MetaRecord& before);
 void describe(Intent& intent, const MetaRecord& record);  // takes over everything that the name is
 

@@ -4,7 +4,8 @@
 
 namespace cd {
 
-void IntentTable::count(const Intent& intent, bool add) {
+void IntentTable::count(const std::string& slot, const Intent& intent, bool add) {
+  if (!intent.link.empty()) add ? (void)links_.insert(slot) : (void)links_.erase(slot);
   const auto apply_to = [add](std::uint64_t& sum, std::uint64_t n) { sum = add ? sum + n : sum - n; };
   if (intent.hold) {
     if (intent.attr.type == NodeType::file) apply_to(sums_.held_files, 1);
@@ -19,8 +20,8 @@ void IntentTable::set(const std::string& slot, Intent intent) {
     if (upload.begun.slot == slot) upload.stale = true;
   }
   Entry& entry = entries_[slot];
-  if (entry.generation != 0) count(entry.intent, false);
-  count(intent, true);
+  if (entry.generation != 0) count(slot, entry.intent, false);
+  count(slot, intent, true);
   entry.intent = std::move(intent);
   entry.generation = ++last_generation_;
 }
@@ -31,7 +32,7 @@ void IntentTable::clear(const std::string& slot) {
   }
   const auto it = entries_.find(slot);
   if (it == entries_.end()) return;
-  count(it->second.intent, false);
+  count(slot, it->second.intent, false);
   entries_.erase(it);
 }
 
@@ -48,9 +49,9 @@ Intent* IntentTable::edit(const std::string& slot) {
 void IntentTable::recount(const std::string& slot, const std::function<void(Intent&)>& change) {
   const auto it = entries_.find(slot);
   if (it == entries_.end()) return;
-  count(it->second.intent, false);
+  count(slot, it->second.intent, false);
   change(it->second.intent);
-  count(it->second.intent, true);
+  count(slot, it->second.intent, true);
 }
 
 std::optional<std::string> IntentTable::live_slot(std::string_view path) const {
@@ -79,6 +80,14 @@ bool IntentTable::waits_for_removal(std::string_view slot) const {
   if (is_folder_slot(slot)) return false;
   const auto below = at_or_below(path);
   return std::any_of(below.begin(), below.end(), [&](const std::string& other) { return other != slot && goes(other); });
+}
+
+std::vector<std::string> IntentTable::links_to(const std::string& path) const {
+  std::vector<std::string> slots;
+  for (const std::string& slot : links_) {
+    if (find(slot)->intent.link == path) slots.push_back(slot);
+  }
+  return slots;
 }
 
 std::vector<std::string> IntentTable::at_or_below(std::string_view path) const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class IntentTable {
   // True if what still has to be removed keeps this slot from being stored where keys are files and folders: a file
   // whose name is to become a folder, or the other way round.
   [[nodiscard]] bool waits_for_removal(std::string_view slot) const;
+  // Slots of names that are one more name of the file at `path`, and that something is to be done for.
+  [[nodiscard]] std::vector<std::string> links_to(const std::string& path) const;
   // Slots at or below `path` ("" = all), in order.
   [[nodiscard]] std::vector<std::string> at_or_below(std::string_view path) const;
   [[nodiscard]] const std::map<std::string, Entry>& all() const { return entries_; }
@@ -60,10 +63,11 @@ class IntentTable {
   [[nodiscard]] const Sums& sums() const { return sums_; }
 
  private:
-  void count(const Intent& intent, bool add);
+  void count(const std::string& slot, const Intent& intent, bool add);
 
   std::map<std::string, Entry> entries_;
   std::map<std::string, Upload> uploads_;  // by upload id
+  std::set<std::string> links_;            // slots whose intent has a `link`
   Sums sums_;
   std::uint64_t last_generation_ = 0;
 };

@@ -19,6 +19,7 @@
 #include "journal/journal.h"
 #include "journal/log_file.h"
 #include "journal/staging_area.h"
+#include "journal/tree_steps.h"
 #include "journal/upload_queue.h"
 
 namespace cd {
@@ -150,18 +151,9 @@ class Ledger {
   std::vector<std::function<void()>> calls_;
 };
 
-// ---- steps on the tree that several verbs take
-// The folder of `path`, whatever hides it; makes what is missing (below a whiteout: hidden too).
-// A file on the way makes room, or is Code::not_directory.
-[[nodiscard]] Result<InodeId> ensure_folder(MetaStore::Writer& writer, std::string_view path, bool in_place_of_files);
 // The name under which a LIST shows a file beside a folder of the same name (cache: odd keys).
 [[nodiscard]] std::optional<std::string> twin_of(const std::string& file_slot);
 // The other slot of the same key, for a file: that name, or the plain one. So one key never gets two requests at a time.
 [[nodiscard]] std::optional<std::string> other_slot(const std::string& slot);
-// Whiteouts below the hidden folder `old_folder` come to lie below `new_folder`, which takes its name.
-[[nodiscard]] Status adopt_whiteouts(MetaStore::Writer& writer, InodeId old_folder, InodeId new_folder);
-// Takes away hidden folders on the way up that hide nothing any more and that no intent needs.
-[[nodiscard]] Status prune_hidden(MetaStore::Writer& writer, const IntentTable& table, std::string path);
-[[nodiscard]] Status touch_folder(MetaStore::Writer& writer, InodeId folder, std::int64_t now_ns);
 
 }  // namespace cd

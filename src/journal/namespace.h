@@ -69,6 +69,9 @@ class Namespace {
   // A fifo, socket or device. Below the inbox: unsupported.
   [[nodiscard]] virtual Result<MetaRecord> make_special(InodeId parent, std::string_view name,
                                                         const SpecialNode& what, const NewNode& node) = 0;
+  // One more name for a file, symlink or special node; gives back the inode's record. not_permitted: of a folder;
+  // unsupported: in, to or from the inbox; too_many_links.
+  [[nodiscard]] virtual Result<MetaRecord> link(InodeId ino, InodeId parent, std::string_view name) = 0;
   [[nodiscard]] virtual Status unlink(InodeId parent, std::string_view name) = 0;
   [[nodiscard]] virtual Status remove_directory(InodeId parent, std::string_view name) = 0;
   // A folder moves with everything below it in one frame; above `rename_entries_max` entries: too_large, which
@@ -110,7 +113,7 @@ class Namespace {
   [[nodiscard]] virtual Result<MetaRecord> file_away(const Filing& filing) = 0;
   // Takes a filed file that is not stored yet back to `inbox_path` (cancel). True: it is back, its upload was
   // stopped, and an object or multipart upload of ours that got through anyway will be removed. False: it is
-  // stored already, or gone: nothing changed.
+  // stored already, has got another name, or is gone: nothing changed.
   [[nodiscard]] virtual Result<bool> withdraw(const std::string& destination, const std::string& inbox_path) = 0;
 };
 

@@ -1,3 +1,4 @@
+#include "journal/hard_links.h"
 #include "journal/namespace_verbs.h"
 
 namespace cd {
@@ -36,6 +37,7 @@ Result<std::shared_ptr<StagedFile>> NamespaceVerbs::open_locked(const Node& node
   ledger_.written_now.insert(file->id());
   Change change;
   change.slots[node.slot()] = intent;
+  CD_TRY_VOID(follow_file(ledger_, change, node.path, node.record));
   if (Status opened = ledger_.commit(change); !opened) {
     ledger_.written_now.erase(file->id());
     if (fresh) ledger_.area.drop(file->id());
@@ -87,6 +89,7 @@ Status NamespaceVerbs::commit_locked(InodeId ino) {
   if (intent == entry->intent) return {};
   Change change;
   change.slots[slot] = std::move(intent);
+  CD_TRY_VOID(follow_file(ledger_, change, there->path, there->record));
   return ledger_.commit(change);
 }
 
@@ -116,6 +119,7 @@ Status NamespaceVerbs::give_back_untouched(const Node& node, const Intent& inten
     return ledger_.commit(change);
   }
   change.slots[slot] = std::nullopt;
+  settle_links(ledger_, change, node.path, back, version);
   MetaRecord record = record_of(back, node.record);
   record.pending = false;
   change.after.push_back([=](MetaStore::Writer& w) { return w.put(node.parent, node.name, record); });

@@ -1,3 +1,4 @@
+#include "journal/hard_links.h"
 #include "journal/namespace_verbs.h"
 
 namespace cd {
@@ -58,7 +59,11 @@ Result<MetaRecord> NamespaceVerbs::file_away(const Filing& filing) {
 
   const std::string to = slot_of(filing.destination, false);
   Change change;
-  if (const auto* old = ledger_.table.find(to); old != nullptr && old->intent.staged)
+  bool lives_on = false;
+  if (there) {
+    CD_TRY(lives_on, keep_by_other_name(ledger_, change, filing.destination, *there));
+  }
+  if (const auto* old = ledger_.table.find(to); old != nullptr && old->intent.staged && !lives_on)
     change.drops.push_back(old->intent.staged);
   Intent intent = entry->intent;
   const Believed now = ledger_.believed(to, there ? &there->record : nullptr);
@@ -106,7 +111,7 @@ Result<bool> NamespaceVerbs::withdraw(const std::string& destination, const std:
   const IntentTable::Entry* entry = ledger_.table.find(from);
   if (entry == nullptr || entry->intent.kind != IntentKind::put || !entry->intent.staged) return false;
   CD_TRY(const auto source, ledger_.meta.resolve(destination));
-  if (!source) return false;
+  if (!source || source->record.links > 0) return false;
   CD_TRY(const auto there, ledger_.meta.resolve(inbox_path));
   if (there) return fail(Code::exists, inbox_path + " exists");
   CD_TRY(const auto inbox_entry, ledger_.meta.entry(inbox_));

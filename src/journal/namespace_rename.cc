@@ -4,6 +4,7 @@
 // the key that really holds them; a chain of renames keeps that key. A file that was never stored only moves.
 #include <algorithm>
 
+#include "journal/hard_links.h"
 #include "journal/namespace_verbs.h"
 
 namespace cd {
@@ -28,14 +29,6 @@ Status forget_whiteouts(MetaStore::Writer& writer, InodeId folder) {
   for (const std::string& name : hidden) CD_TRY_VOID(writer.erase(folder, name));
   for (const InodeId inner : folders) CD_TRY_VOID(forget_whiteouts(writer, inner));
   return {};
-}
-
-// ctime of what has moved; its intents say it too, but a folder that only its content implies has none.
-Status note_move(MetaStore::Writer& writer, InodeId moved, std::int64_t now_ns) {
-  CD_TRY(auto entry, writer.entry(moved));
-  if (!entry) return {};
-  entry->record.attr.ctime_ns = now_ns;
-  return writer.put(entry->parent, entry->name, std::move(entry->record));
 }
 
 // `moving` comes to lie under a name that hides something: it takes over what is hidden.
@@ -113,6 +106,7 @@ std::optional<Intent> NamespaceVerbs::content_of(const Moved& moved) const {
   intent.kind = folder ? IntentKind::marker : IntentKind::copy;
   intent.hold = moved.record.local_only;
   intent.source = folder ? std::nullopt : moved.record.remote;
+  if (moved.record.link_of) intent.link = ledger_.meta.path_of(moved.record.link_of).value_or("");
   intent.since_wall_ns = ledger_.now_wall();
   if (!folder && !intent.source) return std::nullopt;
   return intent;
@@ -148,6 +142,13 @@ Status NamespaceVerbs::plan_move(Change& change, const std::vector<Moved>& moved
     change.drops = drops;  // its bytes live on under the new name
   }
   for (const Moved* m : home) come_home(change, *m);
+  std::map<std::string, std::string> files;
+  for (const Moved& m : moved) {
+    if (m.record.links == 0) continue;
+    files[m.from] = m.to;
+    if (!change.slots[m.to]) settle_links(ledger_, change, m.from, *content_of(m), *m.record.remote);
+  }
+  redirect_links(ledger_, change, files);
   return {};
 }
 
@@ -179,6 +180,7 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
   if (new_path == from.path) return mode == RenameMode::no_replace ? fail(Code::exists, "the name exists") : Status{};
   std::optional<Node> target;
   if (auto there = find(to, new_name)) target = std::move(*there);
+  if (target && target->file() == from.file() && mode != RenameMode::no_replace) return {};  // two names of one file
   CD_TRY_VOID(check_rename(from, to, target, mode));
 
   const std::int64_t now_ns = ledger_.now_wall();
@@ -196,7 +198,9 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
 
   Change change;
   if (target && mode != RenameMode::exchange) {
-    if (const auto* entry = ledger_.table.find(target->slot()); entry != nullptr && entry->intent.staged)
+    const MetaEntry gone{target->parent, target->name, target->record};
+    CD_TRY(const bool lives_on, keep_by_other_name(ledger_, change, target->path, gone));
+    if (const auto* entry = ledger_.table.find(target->slot()); entry != nullptr && entry->intent.staged && !lives_on)
       change.drops.push_back(entry->intent.staged);
   }
   CD_TRY_VOID(plan_move(change, moved));
@@ -236,9 +240,10 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
     CD_TRY_VOID(take_over_hidden(w, new_parent, next_name, moving));
     return w.move(parent, kAside, new_parent, next_name);
   });
-  change.after.push_back([=](MetaStore::Writer& w) -> Status {
-    CD_TRY_VOID(note_move(w, moving, now_ns));
-    if (exchange) CD_TRY_VOID(note_move(w, *other, now_ns));
+  change.after.push_back([=, moved_file = from.file(), other_file = target ? target->file() : InodeId{}](
+                             MetaStore::Writer& w) -> Status {
+    CD_TRY_VOID(note_change(w, moved_file, now_ns));
+    CD_TRY_VOID(note_change(w, other_file, now_ns));  // of a replaced one, if it has other names
     CD_TRY_VOID(touch_folder(w, parent, now_ns));
     return touch_folder(w, new_parent, now_ns);
   });

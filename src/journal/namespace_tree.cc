@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "journal/hard_links.h"
 
 namespace cd {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kKeyBytesMax = 1'024;  // S3's limit
+constexpr std::uint32_t kLinksMax = 1'000;   // each is an object to be kept in step
 
 std::string join(std::string_view folder, std::string_view name) {
   return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
@@ -64,8 +66,8 @@ Status NamespaceVerbs::check_free(const Folder& folder, std::string_view name) c
 }
 
 Result<NamespaceVerbs::Node> NamespaceVerbs::find(const Folder& folder, std::string_view name) const {
-  CD_TRY(auto record, ledger_.meta.lookup(folder.ino, name));
-  if (!record) return fail(Code::not_found, join(folder.path, name) + " does not exist");
+  CD_TRY(auto record, ledger_.meta.lookup_raw(folder.ino, name));
+  if (!record || record->whiteout) return fail(Code::not_found, join(folder.path, name) + " does not exist");
   return Node{folder.ino, std::string(name), join(folder.path, name), std::move(*record)};
 }
 
@@ -89,10 +91,9 @@ Result<MetaRecord> NamespaceVerbs::record_at(InodeId parent, std::string_view na
 
 // ---- making
 
-Result<MetaRecord> NamespaceVerbs::add(const Folder& folder, std::string_view name, Intent intent) {
+Result<MetaRecord> NamespaceVerbs::add(const Folder& folder, std::string_view name, Intent intent, Change change) {
   const std::string slot = slot_of(join(folder.path, name), intent.attr.type == NodeType::directory);
   const std::string key_name(name);
-  Change change;
   Believed now = ledger_.believed(slot, nullptr);
   ledger_.take_over_other(change, slot, now);
   intent.hold = folder.record.local_only;
@@ -161,6 +162,30 @@ Result<MetaRecord> NamespaceVerbs::make_special(InodeId parent, std::string_view
   return add(in, name, std::move(intent));
 }
 
+Result<MetaRecord> NamespaceVerbs::link(InodeId ino, InodeId parent, std::string_view name) {
+  Ledger::Turn turn(ledger_);
+  CD_TRY(const Node file, node(ino));
+  CD_TRY(const Folder in, folder(parent));
+  CD_TRY_VOID(check_free(in, name));
+  if (file.record.is_directory()) return fail(Code::not_permitted, "a folder has one name");
+  if (file.record.local_only || in.record.local_only)
+    return fail(Code::unsupported, "no hard links in the inbox, nor between it and the library");
+  if (file.record.links >= kLinksMax) return fail(Code::too_many_links, file.path + " has too many names");
+  const bool waits = ledger_.table.find(file.slot()) != nullptr;
+  if (!waits && !file.record.remote) return fail(Code::stale, file.path + " is neither staged nor in the bucket");
+  Intent intent;
+  describe(intent, file.record);
+  intent.kind = waits ? IntentKind::link : IntentKind::copy;
+  if (!waits) intent.source = file.record.remote;
+  intent.link = file.path;
+  intent.since_wall_ns = ledger_.now_wall();
+  Change change;
+  change.after.push_back([file = ino, now_ns = intent.since_wall_ns](MetaStore::Writer& w) {
+    return note_change(w, file, now_ns);
+  });
+  return add(in, name, std::move(intent), std::move(change));
+}
+
 // ---- removing
 
 Status NamespaceVerbs::keep_if_emptied(Change& change, const Folder& folder, std::string_view name) const {
@@ -190,12 +215,18 @@ Status NamespaceVerbs::unlink(InodeId parent, std::string_view name) {
   if (node.record.is_directory()) return fail(Code::is_directory, node.path + " is a folder");
   const std::string slot = node.slot();
   Change change;
-  ledger_.want_gone(change, slot, ledger_.believed(slot, &node.record), node.record);
+  CD_TRY(const bool lives_on, keep_by_other_name(ledger_, change, node.path, {parent, node.name, node.record}));
+  if (!lives_on) {
+    ledger_.want_gone(change, slot, ledger_.believed(slot, &node.record), node.record);
+    change.before.push_back([=, at = node.name](MetaStore::Writer& w) { return w.erase(parent, at); });
+  }
   ledger_.keep_hidden(change, node.path, node.record);
   CD_TRY_VOID(keep_if_emptied(change, in, name));
   const std::int64_t now_ns = ledger_.now_wall();
-  change.before.push_back([=, at = std::string(name)](MetaStore::Writer& w) { return w.erase(parent, at); });
-  change.after.push_back([=](MetaStore::Writer& w) { return touch_folder(w, parent, now_ns); });
+  change.after.push_back([=, file = node.file()](MetaStore::Writer& w) -> Status {
+    CD_TRY_VOID(note_change(w, file, now_ns));
+    return touch_folder(w, parent, now_ns);
+  });
   const bool stays = change.slots[slot].has_value() && ledger_.reading.contains(node.record.ino);
   if (stays) ledger_.behind_reader[slot] = node.record.ino;
   Status done = ledger_.commit(change);
@@ -265,6 +296,7 @@ Status NamespaceVerbs::change_node(const Node& node, const std::function<void(Me
     describe(intent, record);
     intent.dirty = true;
     change.slots[node.slot()] = std::move(intent);
+    CD_TRY_VOID(follow_file(ledger_, change, node.path, record));
     // A record keeps the later atime of its own and the intent's, and this one may have been set back.
     change.after.push_back([=](MetaStore::Writer& w) -> Status {
       CD_TRY(auto now, w.entry(node.record.ino));

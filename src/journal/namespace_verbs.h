@@ -18,6 +18,7 @@ class NamespaceVerbs final : public Namespace {
                                   const NewNode& node) override;
   Result<MetaRecord> make_special(InodeId parent, std::string_view name, const SpecialNode& what,
                                   const NewNode& node) override;
+  Result<MetaRecord> link(InodeId ino, InodeId parent, std::string_view name) override;
   Status unlink(InodeId parent, std::string_view name) override;
   Status remove_directory(InodeId parent, std::string_view name) override;
   Status rename(InodeId parent, std::string_view name, InodeId new_parent, std::string_view new_name,
@@ -64,6 +65,7 @@ class NamespaceVerbs final : public Namespace {
     std::string path;
     MetaRecord record;
     [[nodiscard]] std::string slot() const { return slot_of(path, record.is_directory()); }
+    [[nodiscard]] InodeId file() const { return record.link_of ? record.link_of : record.ino; }
   };
   // What a renamed name takes along.
   struct Moved {
@@ -79,7 +81,7 @@ class NamespaceVerbs final : public Namespace {
   Result<Node> find(const Folder& folder, std::string_view name) const;
   Result<Node> node(InodeId ino) const;  // not_found also where it is hidden
   Status check_not_reserved(const Node& node) const;
-  Result<MetaRecord> add(const Folder& folder, std::string_view name, Intent intent);
+  Result<MetaRecord> add(const Folder& folder, std::string_view name, Intent intent, Change change = {});
   // The folder stays when its last entry goes: one that no marker holds gets one.
   Status keep_if_emptied(Change& change, const Folder& folder, std::string_view name) const;
   // The intent that says what this node is now: the live one, or a copy of the stored object onto itself.

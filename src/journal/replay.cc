@@ -70,6 +70,7 @@ Result<Journal::Recovery> Replay::finish(const std::string& orphans, bool clean)
   Change fixes;
   found.torn_bytes = ledger_.log->torn_bytes();
   CD_TRY_VOID(restore_staged(fixes, found));
+  release_links(fixes, found);
   CD_TRY(found.orphans, ledger_.area.clear_rest(dropped_, orphans));
   CD_TRY_VOID(apply_intents());
   if (!fixes.slots.empty()) CD_TRY_VOID(ledger_.commit(fixes));
@@ -83,7 +84,7 @@ Status Replay::restore_staged(Change& fixes, Journal::Recovery& found) {
   for (const auto& [slot, entry] : ledger_.table.all()) slots.push_back(slot);
   for (const std::string& slot : slots) {
     Intent& intent = *ledger_.table.edit(slot);
-    if (!intent.hold && intent.live()) add_attempt(intent, fingerprint(intent));
+    if (!intent.hold && intent.live() && intent.kind != IntentKind::link) add_attempt(intent, fingerprint(intent));
     if (!intent.staged) continue;
     std::optional<StagedBase> base = intent.base;
     const StagedFacts& facts = facts_[intent.staged];
@@ -106,12 +107,26 @@ Status Replay::restore_staged(Change& fixes, Journal::Recovery& found) {
   return {};
 }
 
+// Who waits for a file whose bytes are gone keeps what the bucket has.
+void Replay::release_links(Change& fixes, Journal::Recovery& found) const {
+  for (const auto& [slot, entry] : ledger_.table.all()) {
+    const Intent& intent = entry.intent;
+    if (intent.kind != IntentKind::link) continue;
+    const IntentTable::Entry* file = ledger_.table.find(intent.link);
+    if (file != nullptr && file->intent.live() && !fixes.slots.contains(intent.link)) continue;
+    found.problems.push_back(slot + ": what it is a link of is gone");
+    fixes.slots[slot] = std::nullopt;
+  }
+}
+
 Status Replay::apply_intents() {
   // Removals first and folders before what is below them: what is hidden goes under its hidden folder, and
   // what lives under the same name comes to lie above it.
   std::vector<const std::pair<const std::string, IntentTable::Entry>*> order;
   for (const auto& entry : ledger_.table.all()) order.push_back(&entry);
-  std::stable_partition(order.begin(), order.end(), [](const auto* e) { return !e->second.intent.live(); });
+  // Names that are links come last: what they are links of is there by then.
+  const auto rank = [](const auto* e) { return !e->second.intent.live() ? 0 : e->second.intent.link.empty() ? 1 : 2; };
+  std::stable_sort(order.begin(), order.end(), [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
   for (std::size_t at = 0; at < order.size(); at += kIntentsPerWrite) {
     const std::size_t end = std::min(order.size(), at + kIntentsPerWrite);
     Status applied = ledger_.meta.write([&](MetaStore::Writer& writer) -> Status {

@@ -33,6 +33,7 @@ class Replay {
   [[nodiscard]] Status cut_unproven(const Intent& intent, const StagedFacts& facts);
 
   [[nodiscard]] Status restore_staged(Change& fixes, Journal::Recovery& found);
+  void release_links(Change& fixes, Journal::Recovery& found) const;
   [[nodiscard]] Status apply_intents();
   [[nodiscard]] Status clean_tree();
   [[nodiscard]] bool hides_a_twin(const std::string& path) const;

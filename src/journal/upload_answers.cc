@@ -3,6 +3,7 @@
 
 #include "base/crash_point.h"
 #include "journal/conflict_name.h"
+#include "journal/hard_links.h"
 #include "journal/uploader.h"
 
 namespace cd {
@@ -104,6 +105,8 @@ void Uploader::acknowledge(const FlightPtr& flight, const std::optional<RemoteVe
   for (const auto& [id, upload] : ledger_.table.uploads()) {
     if (id == flight->multipart.upload.id) change.records.push_back(UploadGoneRecord{id});
   }
+  if (intent.live()) settle_links(ledger_, change, path, intent.exact ? intent : flight->intent, *version);
+  change.at_once = true;  // who waited for this one has waited
   // MetaStore first: had the log forgotten first, a crash in between would leave nobody who knows the new version
   // until the next LIST. This way the next start sends it again and finds it to be ours.
   Status applied = ledger_.meta.write([&](MetaStore::Writer& writer) -> Status {
@@ -344,6 +347,7 @@ void Uploader::conflict(const FlightPtr& flight, const ObjectHead& head) {
   if (intent.conflict_of.empty()) intent.conflict_of = path;
   change.slots[flight->slot] = std::nullopt;
   change.slots[other] = std::move(intent);
+  redirect_links(ledger_, change, {{path, other}});
   change.at_once = true;
   const std::string other_name(base_name(other));
   change.before.push_back([=](MetaStore::Writer& w) { return w.move(parent, name, parent, other_name); });
@@ -372,6 +376,7 @@ void Uploader::keep_foreign(const FlightPtr& flight, const ObjectHead& head) {
   InodeId gone;
   Change change;
   change.slots[flight->slot] = std::nullopt;
+  if (flight->intent.source) settle_links(ledger_, change, path, entry->intent, *flight->intent.source);
   change.after.push_back([&](MetaStore::Writer& w) -> Status {
     CD_TRY(const auto there, w.resolve_raw(path));
     if (!there || there->record.is_directory() != is_folder_slot(flight->slot)) return {};

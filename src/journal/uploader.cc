@@ -24,6 +24,7 @@ const char* verb_of(const Intent& intent) {
     case IntentKind::copy: return "copy";
     case IntentKind::marker: return "marker";
     case IntentKind::remove: return "remove";
+    case IntentKind::link: return "link";
   }
   return "";
 }
@@ -198,6 +199,7 @@ void Uploader::take_off(const FlightPtr& flight, bool ring) {
     case IntentKind::copy: return copy(flight);
     case IntentKind::marker: return put_marker(flight);
     case IntentKind::remove: return remove(flight);
+    case IntentKind::link: CD_CHECK(false);  // never queued
   }
 }
 

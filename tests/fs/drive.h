@@ -247,6 +247,11 @@ class Drive {
     }));
     return made.attr.type == NodeType::symlink ? Status{} : fail(Code::io, "symlink made something else");
   }
+  Result<NodeAttributes> link(const std::string& old_path, const std::string& path) {
+    CD_TRY(const NodeAttributes old, stat(old_path));
+    CD_TRY(const InodeId parent, folder_of(path));
+    return blocking<NodeAttributes>([&](auto r) { fs->link(caller, old.ino, parent, name_of(path), std::move(r)); });
+  }
   Result<std::string> readlink(const std::string& path) {
     CD_TRY(const auto node, stat(path));
     return blocking<std::string>([&](auto r) { fs->readlink(caller, node.ino, std::move(r)); });

@@ -54,6 +54,13 @@ Script script() {
       t.erase(std::string("kits/") + name);
     }
   });
+  s.add([](World& w) { return w.link("b", "moved/b too"); }, [](Tree& t) { t["moved/b too"] = t["b"]; });
+  s.add([](World& w) { return w.drain(); }, [](Tree&) {});
+  s.add([](World& w) { return w.patch("moved/b too", 0, "is"); }, [](Tree& t) { t["b"] = t["moved/b too"] = "iss a"; });
+  s.add([](World& w) { return w.rename("a", "b"); }, [](Tree& t) { t["b"] = t["a"], t.erase("a"); });
+  s.add([](World& w) { return w.link("b", "a"); }, [](Tree& t) { t["a"] = t["b"]; });
+  s.add([](World& w) { return w.unlink("b"); }, [](Tree& t) { t.erase("b"); });
+  s.add([](World& w) { return w.drain(); }, [](Tree&) {});
   s.add([](World& w) { return w.unlink("a"); }, [](Tree& t) { t.erase("a"); });
   s.add([](World& w) { return w.drain(); }, [](Tree&) {});
   s.add([](World& w) { return w.unlink("moved/kick"); }, [](Tree& t) { t.erase("moved/kick"); });

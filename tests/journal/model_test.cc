@@ -15,6 +15,28 @@ using Tree = std::map<std::string, std::string>;  // folders end with '/'
 class Model {
  public:
   Tree tree;
+  std::map<std::string, int> files;  // of names that are links: which file
+
+  void set(const std::string& path, const std::string& bytes) {
+    tree[path] = bytes;
+    const auto file = files.find(path);
+    if (file == files.end()) return;
+    for (const auto& [other, number] : files)
+      if (number == file->second) tree[other] = bytes;
+  }
+  bool link(const std::string& from, const std::string& to) {
+    if (!is_file(from) || !is_folder(parent(to)) || is_there(to)) return false;
+    tree[to] = tree[from];
+    const int number = files.try_emplace(from, next_file_).first->second;
+    files[to] = number;
+    ++next_file_;
+    return true;
+  }
+  [[nodiscard]] bool same_file(const std::string& a, const std::string& b) const {
+    const auto one = files.find(a);
+    const auto other = files.find(b);
+    return one != files.end() && other != files.end() && one->second == other->second;
+  }
 
   [[nodiscard]] bool is_folder(const std::string& path) const { return path.empty() || tree.contains(path + "/"); }
   [[nodiscard]] bool is_file(const std::string& path) const { return tree.contains(path); }
@@ -30,19 +52,22 @@ class Model {
 
   bool write(const std::string& path, const std::string& bytes) {
     if (!is_folder(parent(path)) || is_folder(path)) return false;
-    tree[path] = bytes;
+    set(path, bytes);
     return true;
   }
   bool patch(const std::string& path, std::size_t offset, const std::string& bytes) {
     if (!is_file(path)) return false;
-    std::string& content = tree[path];
+    std::string content = tree[path];
     if (content.size() < offset + bytes.size()) content.resize(offset + bytes.size(), '\0');
     content.replace(offset, bytes.size(), bytes);
+    set(path, content);
     return true;
   }
   bool truncate(const std::string& path, std::size_t size) {
     if (!is_file(path)) return false;
-    tree[path].resize(size, '\0');
+    std::string content = tree[path];
+    content.resize(size, '\0');
+    set(path, content);
     return true;
   }
   bool mkdir(const std::string& path) {
@@ -50,16 +75,20 @@ class Model {
     tree[path + "/"] = "";
     return true;
   }
-  bool unlink(const std::string& path) { return is_file(path) && tree.erase(path) == 1; }
+  bool unlink(const std::string& path) {
+    files.erase(path);
+    return is_file(path) && tree.erase(path) == 1;
+  }
   bool rmdir(const std::string& path) { return is_folder(path) && is_empty(path) && tree.erase(path + "/") == 1; }
   bool rename(const std::string& from, const std::string& to, RenameMode mode) {
     if (!is_there(from) || !is_folder(parent(to))) return false;
     if (from == to) return mode != RenameMode::no_replace;
     if (is_folder(from) && to.starts_with(from + "/")) return false;
+    if (same_file(from, to)) return mode != RenameMode::no_replace;
     if (mode == RenameMode::exchange) {
       if (!is_there(to) || (is_folder(to) && from.starts_with(to + "/"))) return false;
-      Tree a = cut(from);
-      Tree b = cut(to);
+      const Cut a = cut(from);
+      const Cut b = cut(to);
       paste(a, to);
       paste(b, from);
       return true;
@@ -74,21 +103,33 @@ class Model {
   }
 
  private:
-  Tree cut(const std::string& path) {  // names relative to path: "" for a file, "/…" below a folder
-    Tree out;
-    for (auto it = tree.begin(); it != tree.end();) {
+  struct Cut {
+    Tree tree;  // names relative to path: "" for a file, "/…" below a folder
+    std::map<std::string, int> files;
+  };
+  template <class Map>
+  static void cut(Map& from, const std::string& path, Map& out) {
+    for (auto it = from.begin(); it != from.end();) {
       if (it->first == path || it->first.starts_with(path + "/")) {
         out[it->first.substr(path.size())] = it->second;
-        it = tree.erase(it);
+        it = from.erase(it);
       } else {
         ++it;
       }
     }
+  }
+  Cut cut(const std::string& path) {
+    Cut out;
+    cut(tree, path, out.tree);
+    cut(files, path, out.files);
     return out;
   }
-  void paste(const Tree& what, const std::string& path) {
-    for (const auto& [tail, bytes] : what) tree[path + tail] = bytes;
+  void paste(const Cut& what, const std::string& path) {
+    for (const auto& [tail, bytes] : what.tree) tree[path + tail] = bytes;
+    for (const auto& [tail, number] : what.files) files[path + tail] = number;
   }
+
+  int next_file_ = 1;
 };
 
 class ModelTest : public ::testing::TestWithParam<int> {
@@ -116,7 +157,7 @@ class ModelTest : public ::testing::TestWithParam<int> {
     Status real;
     bool expected = false;
     std::string text;
-    switch (pick(12)) {
+    switch (pick(13)) {
       case 0:
       case 1:
       case 2: {
@@ -162,6 +203,13 @@ class ModelTest : public ::testing::TestWithParam<int> {
         real = world.chmod(at, 0600 + static_cast<std::uint32_t>(pick(64)));
         expected = model.is_there(at);
         break;
+      case 10: {
+        const std::string to = path();
+        text = "link " + at + " to " + to;
+        real = world.link(at, to);
+        expected = model.link(at, to);
+        break;
+      }
       default: {
         const std::string to = path();
         const RenameMode mode = std::vector{RenameMode::replace, RenameMode::replace, RenameMode::no_replace,
@@ -174,6 +222,16 @@ class ModelTest : public ::testing::TestWithParam<int> {
     }
     agree = real.has_value() == expected;
     return text + (real ? " ok" : ": " + real.error().message);
+  }
+
+  // Which names are one file is known to the cache; after its loss they may be files of their own.
+  static void believe_links(World& world, Model& model) {
+    std::map<std::pair<int, InodeId>, int> known;
+    for (auto& [path, number] : model.files) {
+      const auto there = world.at(path);
+      ASSERT_TRUE(there) << path << " is gone";
+      number = known.try_emplace({number, there->record.ino}, static_cast<int>(known.size()) - 1'000'000).first->second;
+    }
   }
 
   void disturb(FlakyStore& flaky) {
@@ -230,6 +288,7 @@ TEST_P(ModelTest, TheDriveIsThePlainTreeAndSoIsTheBucketInTheEnd) {
       flaky.clear();
       world.reopen(without_cache);
       ASSERT_TRUE(world.load()) << history;
+      if (without_cache) ASSERT_NO_FATAL_FAILURE(believe_links(world, model)) << history;
     }
     if (pick(30) == 0) {
       history += "-- drain\n";

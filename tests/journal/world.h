@@ -160,6 +160,7 @@ class World {
   Result<MetaEntry> at(const std::string& path) {
     CD_TRY(auto entry, meta->resolve(path));
     if (!entry) return fail(Code::not_found, path + " is not there");
+    CD_TRY(entry->record, meta->follow(std::move(entry->record)));
     return std::move(*entry);
   }
   Result<InodeId> folder(const std::string& path) {
@@ -202,6 +203,12 @@ class World {
   Status unlink(const std::string& path) {
     CD_TRY(const InodeId in, folder(path));
     return names().unlink(in, name(path));
+  }
+  Status link(const std::string& from, const std::string& to) {
+    CD_TRY(const auto entry, at(from));
+    CD_TRY(const InodeId into, folder(to));
+    CD_TRY(const auto now, names().link(entry.record.ino, into, name(to)));
+    return {};
   }
   Status rmdir(const std::string& path) {
     CD_TRY(const InodeId in, folder(path));
@@ -280,7 +287,7 @@ class World {
         auto bytes = read(path);
         out[path] = bytes ? *bytes : "cannot be read: " + bytes.error().message;
         if (bytes) {
-          EXPECT_EQ(bytes->size(), record.attr.size) << path;
+          EXPECT_EQ(bytes->size(), at(path)->record.attr.size) << path;
         }
       }
     }

@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <random>
 #include <set>
 #include <sstream>
@@ -99,6 +101,8 @@ class Model {
   void truncate();
   void make_folder();
   void make_symlink();
+  void make_link();
+  void split_links();
   void remove();
   void rename();
   void chmod();
@@ -227,6 +231,39 @@ void Model::make_symlink() {
   same(errno_of_result(drive_.symlink(target, path)), theirs, "symlink " + path);
 }
 
+void Model::make_link() {
+  const std::string from = random_path();
+  const std::string to = random_path();
+  const int theirs = Plain::error_of(::link(plain_.at(from).c_str(), plain_.at(to).c_str()));
+  same(errno_of_result(drive_.link(from, to)), theirs, "link " + from + " to " + to);
+}
+
+// That two names are one file is known to the cache: after its loss they may be files of their own.
+void Model::split_links() {
+  std::map<ino_t, std::vector<std::string>> names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(plain_.at(""))) {
+    struct stat st{};
+    ASSERT_EQ(::lstat(entry.path().c_str(), &st), 0);
+    if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
+      names[st.st_ino].push_back(entry.path().lexically_relative(plain_.at("")).string());
+  }
+  for (const auto& [ino, paths] : names) {
+    std::map<InodeId, std::string> first;
+    for (const std::string& path : paths) {
+      const auto ours = drive_.stat(path);
+      ASSERT_TRUE(ours) << path << ": " << ours.error().message;
+      const auto [known, is_new] = first.emplace(ours->ino, path);
+      const std::string aside = plain_.at("aside");
+      if (is_new) {
+        ASSERT_EQ(std::system(("cp -P --preserve=mode -- '" + plain_.at(path) + "' '" + aside + "'").c_str()), 0);
+      } else {
+        ASSERT_EQ(::link(plain_.at(known->second).c_str(), aside.c_str()), 0);
+      }
+      ASSERT_EQ(::rename(aside.c_str(), plain_.at(path).c_str()), 0);
+    }
+  }
+}
+
 void Model::remove() {
   const std::string path = random_path();
   if (below(3) == 0) {
@@ -274,10 +311,11 @@ void Model::restart() {
     ASSERT_TRUE(drained) << drained.error().message;
   }
   drive_.restart(kind == 1);
+  if (kind == 1) split_links();
 }
 
 void Model::step() {
-  switch (below(24)) {
+  switch (below(25)) {
     case 0: case 1: case 2: case 3: return save();
     case 4: case 5: return open_file();
     case 6: case 7: case 8: if (!open_.empty()) write_open(open_[below(open_.size())]); return;
@@ -291,6 +329,7 @@ void Model::step() {
     case 21: return chmod();
     case 22: drive_.blocks->drop_all(); return;
     case 23: if (below(8) == 0) restart(); return;
+    case 24: return make_link();
   }
 }
 
@@ -306,6 +345,7 @@ void Model::compare_file(const std::string& path, const struct stat& st) {
     node = drive_.stat(path);
     ASSERT_TRUE(node) << path << ": " << node.error().message;
   }
+  ASSERT_EQ(node->links, st.st_nlink) << path;
   if (S_ISLNK(st.st_mode)) {
     ASSERT_EQ(node->attr.type, NodeType::symlink) << path;
     ASSERT_EQ(drive_.readlink(path).value(), std::filesystem::read_symlink(plain_.at(path)).string()) << path;

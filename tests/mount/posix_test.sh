@@ -11,7 +11,7 @@ chmod 711 "$WORK"
 # S16 "Every other call answers with the result and the errno that a local Linux file system gives"
 behaves_like_a_disk() { python3 "$SUPPORT/posix_errno.py" "$DRIVE/posix" "$WORK/disk" "$1"; }
 
-# S8 "Hard links give EOPNOTSUPP."
+# S8 "they survive a remount"
 nodes_survive_the_loss_of_every_cache() {
   local nodes=$DRIVE/nodes
   mkdir "$nodes"

@@ -6,6 +6,7 @@ import sys
 from posix_twin import (CASES, EXCHANGE, NOBODY, NODES, NOREPLACE, OTHER, ROOT, TYPES, case, main, make, open_close, read_from,
                         remove, renameat2, write_to)
 import posix_errno_bytes  # noqa: F401  its cases
+import posix_errno_links  # noqa: F401
 if os.geteuid() == 0:
     import posix_errno_users  # noqa: F401
 
@@ -21,6 +22,7 @@ ON_A_NAME = {
     "bind": lambda n: make("socket", n), "symlink": lambda n: os.symlink("t", n), "readlink": os.readlink,
     "unlink": os.unlink, "rmdir": os.rmdir, "listdir": lambda n: os.listdir(n) and None,
     "rename from": lambda n: os.rename(n, "elsewhere"), "rename to": lambda n: os.rename("source", n),
+    "link from": lambda n: os.link(n, "elsewhere", follow_symlinks=False), "link to": lambda n: os.link("source", n),
     "setxattr": lambda n: os.setxattr(n, "user.a", b"1"), "listxattr": lambda n: os.listxattr(n) and None,
 }
 

@@ -221,15 +221,26 @@ def extended_attributes_are_kept():
 
 
 @case
-def hard_links_are_refused_cleanly():
+def hard_links_are_names_of_one_file():
     write("f", b"x")
-    try:
-        os.link("f", "g")
-    except OSError as error:
-        assert error.errno in (errno.EOPNOTSUPP, errno.EPERM), error
-        assert not os.path.exists("g")
-        return
+    os.link("f", "g")
     assert os.stat("f").st_ino == os.stat("g").st_ino and os.stat("f").st_nlink == 2
+    write("g", b"longer")
+    assert read("f") == b"longer"
+    os.chmod("f", 0o600)
+    assert stat.S_IMODE(os.stat("g").st_mode) == 0o600
+    with open("f", "rb") as opened:
+        os.unlink("f")
+        assert os.fstat(opened.fileno()).st_nlink == 1
+        assert opened.read() == b"longer"
+    assert read("g") == b"longer" and os.stat("g").st_nlink == 1
+    os.mkdir("d")
+    fails_with(errno.EPERM, os.link, "d", "e")
+    fails_with(errno.EEXIST, os.link, "g", "d")
+    fails_with(errno.ENOENT, os.link, "none", "h")
+    os.link("g", "d/h")
+    os.rename("g", "d/h")  # two names of one file: nothing happens
+    assert os.path.exists("g") and os.stat("d/h").st_nlink == 2
 
 
 @case
