@@ -288,7 +288,9 @@ TEST_P(ModelTest, TheDriveIsThePlainTreeAndSoIsTheBucketInTheEnd) {
       flaky.clear();
       world.reopen(without_cache);
       ASSERT_TRUE(world.load()) << history;
-      if (without_cache) ASSERT_NO_FATAL_FAILURE(believe_links(world, model)) << history;
+      if (without_cache) {
+        ASSERT_NO_FATAL_FAILURE(believe_links(world, model)) << history;
+      }
     }
     if (pick(30) == 0) {
       history += "-- drain\n";
