@@ -6,7 +6,6 @@
 #include "app/batch_tables.h"
 #include "app/status_json.h"
 #include "base/text.h"
-#include "batch/catalog.h"
 
 namespace cd {
 
@@ -40,13 +39,6 @@ constexpr const char* kReadme =
     "\n"
     "getfattr -d FILE shows the state and the labels of a file of the library.\n";
 
-Result<std::string> catalog(Status (*write)(const MetaStore&, const TextSink&), const MetaStore& meta) {
-  std::string out;
-  CD_TRY_VOID(write(meta, [&out](std::string_view text) { out += text; }));
-  meta.release_memory();
-  return out;
-}
-
 VirtualNode folder_node(std::string name, std::int64_t mtime_ns) {
   VirtualNode node;
   node.name = std::move(name);
@@ -60,7 +52,8 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 }  // namespace
 
 DriveFiles::DriveFiles(const DriveParts& parts, DriveControl& control)
-    : parts_(parts), control_(control), labels_(parts), smart_(parts.meta, parts.mounted_at_ns), control_dir_(parts.config.control_name),
+    : parts_(parts), control_(control), labels_(parts), smart_(parts.meta, parts.mounted_at_ns),
+      catalog_(parts.meta, parts.disk, parts.clock, parts.place.cache_dir), control_dir_(parts.config.control_name),
       batches_dir_(control_dir_ + "/batches") {
   fill_tables();
 }
@@ -87,9 +80,6 @@ void DriveFiles::fill_tables() {
       file("uploads", [&p](auto&) {
         return render_uploads(p.journal.uploads(kUploadsShown), p.journal.totals(), p.clock.wall_ns());
       }),
-      file("catalog.csv", [&p](auto&) { return catalog(&write_catalog_csv, p.meta); }),
-      file("catalog.json", [&p](auto&) { return catalog(&write_catalog_json, p.meta); }),
-      file("catalog.m3u8", [&p](auto&) { return catalog(&write_catalog_m3u8, p.meta); }),
   };
   batch_files_ = {
       file("control", [](auto&) { return batch_control_help(); }),
@@ -110,7 +100,7 @@ void DriveFiles::fill_tables() {
       f.writable = f.name == "control";
       f.growing = f.name == "events.jsonl";
       f.optional = f.name == "report.json";
-      f.weight = f.name.starts_with("catalog.") || f.name == "items.csv" || f.name == "errors" ? Weight::heavy
+      f.weight = f.name == "items.csv" || f.name == "errors" ? Weight::heavy
                                                                                                : Weight::light;
     }
   }
@@ -163,7 +153,13 @@ std::string_view DriveFiles::in_control(std::string_view path) const {
 
 Result<VirtualNode> DriveFiles::find(std::string_view path) {
   if (const auto smart = in_control(path); SmartFolders::owns(smart)) return smart_.find(smart);
+  if (const auto name = in_control(path); CatalogFiles::owns(name)) return catalog_.find(name);
   return node_of(place_of_path(path), std::string(path));
+}
+
+Result<std::shared_ptr<DiskFile>> DriveFiles::spool(std::string_view path) {
+  if (const auto name = in_control(path); CatalogFiles::owns(name)) return catalog_.open(name);
+  return std::shared_ptr<DiskFile>();
 }
 
 std::vector<VirtualNode> DriveFiles::nodes_of(const std::vector<File>& files, const std::string& folder,
@@ -189,6 +185,9 @@ Result<VirtualPage> DriveFiles::list(std::string_view folder, const std::string&
     nodes = nodes_of(drive_files_, path, "");
     nodes.push_back(folder_node("batches", parts_.mounted_at_ns));
     for (VirtualNode& top : smart_.tops()) nodes.push_back(std::move(top));
+    for (const std::string& name : CatalogFiles::names()) {
+      if (auto node = catalog_.find(name)) nodes.push_back(std::move(*node));
+    }
   } else if (path == batches_dir_) {
     for (const BatchProgress& b : parts_.conductor.batches()) nodes.push_back(folder_node(b.id, b.created_at_ns));
   } else {
@@ -222,7 +221,7 @@ Result<DriveFiles::Kept> DriveFiles::kept(const std::string& path, const Place& 
       const bool same_tree = k.tree_sequence == sequence;
       // Whoever has just changed something and looks must see it; only what is dear to render may lag behind.
       const bool young = now - k.steady_ns <= age_max_ns && (same_tree || place.file->weight == Weight::heavy);
-      if (young || (same_tree && place.file->name.starts_with("catalog."))) return k;
+      if (young) return k;
     }
   }
   CD_TRY(std::string text, place.file->render(place.batch));

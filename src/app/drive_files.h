@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/catalog_files.h"
 #include "app/drive_control.h"
 #include "app/drive_parts.h"
 #include "app/file_labels.h"
@@ -32,6 +33,7 @@ class DriveFiles final : public VirtualSource {
                                          std::size_t at_most) override;
   [[nodiscard]] bool is_current(std::string_view path) override;
   void bring_up_to_date(std::string_view path, std::function<void(Status)> done) override;
+  [[nodiscard]] Result<std::shared_ptr<DiskFile>> spool(std::string_view path) override;
   [[nodiscard]] Result<SharedBytes> render(std::string_view path) override;
   [[nodiscard]] Result<std::string> read_at(std::string_view path, std::uint64_t offset, std::size_t length) override;
   [[nodiscard]] Status command(std::string_view path, std::string_view text) override;
@@ -75,6 +77,7 @@ class DriveFiles final : public VirtualSource {
   DriveControl& control_;
   const FileLabels labels_;
   const SmartFolders smart_;
+  CatalogFiles catalog_;  // safe by itself
   const std::string control_dir_;   // ".cratedrive"
   const std::string batches_dir_;   // ".cratedrive/batches"
   std::vector<File> inbox_files_;

@@ -23,7 +23,8 @@ constexpr std::string_view kHelpName = "README.txt";
 constexpr std::string_view kWrongName = "NOT UNDERSTOOD.txt";
 constexpr std::size_t kRecentShown = 500;
 constexpr std::size_t kRowsASnapshot = 20'000;   // a search through all: LMDB's old pages are not held for long
-constexpr std::size_t kRowsMapped = 200'000;     // and the pages looked at are given back
+constexpr std::size_t kRowsMapped = 20'000;      // and the pages looked at are given back: they count as our memory
+constexpr std::size_t kRowsAFind = 8;            // what a lookup touches is spread over the whole map
 constexpr std::size_t kFolderPathsKept = 4'096;
 
 auto nothing() { return fail(Code::not_found, "no such file"); }
@@ -204,7 +205,14 @@ Result<VirtualPage> SmartFolders::list(std::string_view path, const std::string&
 
 // ---- links
 
+void SmartFolders::touched(std::size_t rows) const {
+  if (looked_at_.fetch_add(rows) + rows < kRowsMapped) return;
+  looked_at_ = 0;
+  index_.release_memory();
+}
+
 Result<VirtualNode> SmartFolders::link_to(std::string_view name, InodeId ino, std::size_t depth) const {
+  touched(kRowsAFind);
   CD_TRY(const auto entry, meta_.entry(ino));
   if (!entry) return nothing();
   CD_TRY(const std::string path, meta_.path_of(ino));
@@ -282,7 +290,6 @@ Result<VirtualPage> SmartFolders::list_sorted(const Sorted& in, const std::strin
     page.nodes.push_back(std::move(node));
   };
   std::string at = after;
-  std::size_t looked_at = 0;
   for (std::size_t rows = kRowsASnapshot; rows == kRowsASnapshot && page.nodes.size() < at_most;) {
     rows = 0;
     CD_TRY_VOID(index_.scan(in.facet, in.value, at, [&](const LabelRow& row) {
@@ -296,11 +303,7 @@ Result<VirtualPage> SmartFolders::list_sorted(const Sorted& in, const std::strin
       }
       return page.nodes.size() < at_most && rows < kRowsASnapshot;
     }));
-    looked_at += rows;
-    if (looked_at >= kRowsMapped) {
-      index_.release_memory();
-      looked_at = 0;
-    }
+    touched(rows);
   }
   if (page.nodes.size() < at_most) {
     if (held) emit("");

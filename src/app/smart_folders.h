@@ -4,6 +4,7 @@
 // Thread-safe; never waits for the network. `meta` outlives it.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,12 +62,14 @@ class SmartFolders {
   [[nodiscard]] Result<Few> twins_of(std::string_view content) const;
   [[nodiscard]] std::string shown_name(const Sample& sample, bool alone) const;
   [[nodiscard]] Result<VirtualNode> link_to(std::string_view name, InodeId ino, std::size_t depth) const;
+  void touched(std::size_t rows) const;
   [[nodiscard]] VirtualNode folder(std::string_view name) const;
   [[nodiscard]] VirtualNode note(const std::string& text) const;
 
   MetaStore& meta_;
   const LabelIndex index_;
   const std::int64_t mounted_at_ns_;
+  mutable std::atomic<std::size_t> looked_at_{0};  // since pages were given back
 };
 
 }  // namespace cd

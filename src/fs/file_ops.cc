@@ -32,9 +32,12 @@ Result<OpenedFile> Filesystem::Impl::open_virtual(InodeId ino, int flags) {
   if (node.type != VirtualNode::Type::file) return fail(Code::is_directory, node.name + " is a folder");
   auto handle = new_handle(ino, flags);
   if (handle->writes && !node.writable) return reserved_name(node.name);
-  VirtualFile file{path, node.growing, node.writable, nullptr};
+  VirtualFile file{path, node.growing, node.writable, nullptr, nullptr};
   if (handle->reads && !node.growing) {
-    CD_TRY(file.snapshot, source.render(path));
+    CD_TRY(file.spooled, source.spool(path));
+    if (!file.spooled) {
+      CD_TRY(file.snapshot, source.render(path));
+    }
   }
   handle->virtual_file = std::move(file);
   return OpenedFile{handles.add(std::move(handle)), true, false};

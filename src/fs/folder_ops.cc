@@ -77,7 +77,8 @@ Result<std::string> Filesystem::Impl::seek(DirHandle& handle, std::uint64_t offs
 // hand is found by going through all before it again.
 Status Filesystem::Impl::turn_to(DirHandle& handle, std::uint64_t offset) {
   const std::uint64_t wanted = offset < kDots ? 0 : offset - kDots;
-  if (offset == 0 || wanted < handle.extra_first) {
+  const bool begun = handle.extra_first > 0 || !handle.extra.empty();
+  if (offset == 0 || !begun || wanted < handle.extra_first) {
     CD_TRY(VirtualPage page, source.list(handle.virtual_path, "", kPageMax));
     handle.extra = std::move(page.nodes);
     handle.extra_first = 0;

@@ -25,7 +25,8 @@ struct VirtualFile {  // a handle of a virtual file
   std::string path;
   bool growing = false;
   bool writable = false;
-  SharedBytes snapshot;  // unless it grows
+  SharedBytes snapshot;               // unless it grows or is spooled
+  std::shared_ptr<DiskFile> spooled;
 };
 
 struct FileHandle {

@@ -59,6 +59,13 @@ void Filesystem::Impl::read_virtual(const FileHandle& handle, std::uint64_t offs
     if (!bytes) return reply(fail(bytes.error()));
     return reply(share(std::move(*bytes)));
   }
+  if (file.spooled) {
+    std::string bytes(length, '\0');
+    const auto got = file.spooled->read(offset, bytes.data(), length);
+    if (!got) return reply(fail(got.error()));
+    bytes.resize(*got);
+    return reply(share(std::move(bytes)));
+  }
   const std::string& all = *file.snapshot;
   if (offset >= all.size()) return reply(nothing());
   if (offset == 0 && length >= all.size()) return reply(file.snapshot);

@@ -8,12 +8,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/disk.h"
 #include "base/result.h"
 
 namespace cd {
@@ -47,6 +49,10 @@ class VirtualSource {
   // bring_up_to_date is waited for, for a short while; `done` is called once.
   [[nodiscard]] virtual bool is_current(std::string_view path) = 0;
   virtual void bring_up_to_date(std::string_view path, std::function<void(Status)> done) = 0;
+  // A file too large for memory, as it is now; null: render() has it whole.
+  [[nodiscard]] virtual Result<std::shared_ptr<DiskFile>> spool(std::string_view /*path*/) {
+    return std::shared_ptr<DiskFile>();
+  }
   [[nodiscard]] virtual Result<SharedBytes> render(std::string_view path) = 0;
   [[nodiscard]] virtual Result<std::string> read_at(std::string_view path, std::uint64_t offset,
                                                     std::size_t length) = 0;

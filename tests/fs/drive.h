@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -43,6 +44,18 @@ class FakeVirtualFiles final : public VirtualSource {
     folder.type = VirtualNode::Type::directory;
     return folder;
   }
+  std::size_t spool_at = SIZE_MAX;  // files of this size and above are spooled
+  int renders = 0;
+  Result<std::shared_ptr<DiskFile>> spool(std::string_view path) override {
+    const auto found = files.find(path);
+    if (found == files.end() || found->second.text.size() < spool_at) return std::shared_ptr<DiskFile>();
+    char name[] = "/tmp/cratedrive-spool-XXXXXX";
+    ::close(::mkstemp(name));
+    CD_TRY(std::shared_ptr<DiskFile> file, system_disk().open(name, OpenMode::write));
+    CD_TRY_VOID(system_disk().remove(name));
+    CD_TRY_VOID(file->write(0, found->second.text));
+    return file;
+  }
   std::size_t page_max = 0;   // 0 = folders come whole
   int lists = 0;
   bool current = true;
@@ -77,6 +90,7 @@ class FakeVirtualFiles final : public VirtualSource {
   Result<SharedBytes> render(std::string_view path) override {
     const auto found = files.find(path);
     if (found == files.end()) return fail(Code::not_found, "no such file");
+    ++renders;
     return share(found->second.text);
   }
   Result<std::string> read_at(std::string_view path, std::uint64_t offset, std::size_t length) override {

@@ -382,6 +382,65 @@ TEST(FilesystemTest, AnOffsetLongPastIsFoundAgain) {
 
 // ---- virtual files
 
+TEST(FilesystemTest, AVirtualFolderIsReadPageByPageAndFromAnyOffset) {
+  Drive drive;
+  std::vector<std::string> wanted;
+  for (int i = 100; i < 125; ++i) {
+    wanted.push_back(std::to_string(i));
+    drive.files.files[".cratedrive/many/" + wanted.back()] = {"x"};
+  }
+  drive.files.page_max = 4;
+  for (const std::size_t page : {1u, 3u, 4u, 100u}) EXPECT_EQ(drive.list(".cratedrive/many", page).value(), wanted) << page;
+
+  const auto node = drive.stat(".cratedrive/many").value();
+  const HandleId folder = blocking<HandleId>([&](auto r) { drive.fs->opendir(drive.caller, node.ino, std::move(r)); }).value();
+  const auto entry_at = [&](std::uint64_t offset) {
+    const auto got = blocking<std::vector<DirectoryEntry>>([&](auto r) { drive.fs->readdir(drive.caller, folder, offset, 1, std::move(r)); });
+    return got && !got->empty() ? got->front().name : std::string();
+  };
+  EXPECT_EQ(entry_at(2 + 20), "120");
+  EXPECT_EQ(entry_at(2 + 21), "121");
+  EXPECT_EQ(entry_at(2 + 5), "105") << "back again";
+  EXPECT_EQ(entry_at(2 + 25), "");
+  drive.fs->releasedir(folder);
+}
+
+TEST(FilesystemTest, AVirtualFileTooLargeForMemoryIsReadFromDisk) {
+  Drive drive;
+  drive.files.files[".cratedrive/catalog"] = {std::string(300'000, 'c') + "end"};
+  drive.files.spool_at = 100;
+  EXPECT_EQ(drive.load(".cratedrive/catalog").value(), drive.files.files[".cratedrive/catalog"].text);
+  EXPECT_EQ(drive.files.renders, 0);
+}
+
+TEST(FilesystemTest, WhatTheBucketMayKnowBetterIsWaitedForAndThenShown) {
+  Drive drive;
+  drive.files.files[".cratedrive/smart/a"] = {"x"};
+  drive.files.current = false;
+  const auto node = drive.stat(".cratedrive/smart").value();
+  std::optional<Result<HandleId>> opened;
+  drive.fs->opendir(drive.caller, node.ino, [&](Result<HandleId> handle) { opened.emplace(std::move(handle)); });
+  EXPECT_FALSE(opened) << "it waits";
+  ASSERT_EQ(drive.files.waiting.size(), 1u);
+  drive.files.waiting[0]({});
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(*opened);
+  drive.fs->releasedir(**opened);
+}
+
+TEST(FilesystemTest, WhatCannotBeBroughtUpToDateIsShownAsItIs) {
+  Drive drive;
+  drive.files.files[".cratedrive/smart/a"] = {"x"};
+  drive.files.current = false;
+  const auto node = drive.stat(".cratedrive/smart").value();
+  std::optional<Result<HandleId>> opened;
+  drive.fs->opendir(drive.caller, node.ino, [&](Result<HandleId> handle) { opened.emplace(std::move(handle)); });
+  ASSERT_EQ(drive.files.waiting.size(), 1u);
+  drive.files.waiting[0](fail(Code::unreachable, "away"));
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(*opened);
+}
+
 TEST(FilesystemTest, VirtualFilesAreThereAndBelongToTheDrive) {
   Drive drive;
   drive.files.files[".cratedrive/status"] = {"all is well\n"};
