@@ -16,7 +16,7 @@ constexpr Kind kKinds[] = {{"catalog.csv", &write_catalog_csv},
                            {"catalog.json", &write_catalog_json},
                            {"catalog.m3u8", &write_catalog_m3u8}};
 constexpr std::size_t kPiece = 1u << 20;
-constexpr std::size_t kReleaseEvery = 4u << 20;      // of text: then the pages of the tree are given back
+constexpr std::size_t kReleaseEvery = 1u << 20;      // of text: then the pages of the tree are given back
 constexpr std::int64_t kQuickNs = 50'000'000;          // as quick is rendered again for a stat
 constexpr std::uint64_t kSmallLibrary = 10'000;        // entries; that quick without having tried
 

@@ -22,8 +22,8 @@ constexpr std::string_view kUnsure = "unsure";
 constexpr std::string_view kHelpName = "README.txt";
 constexpr std::string_view kWrongName = "NOT UNDERSTOOD.txt";
 constexpr std::size_t kRecentShown = 500;
-constexpr std::size_t kRowsASnapshot = 20'000;   // a search through all: LMDB's old pages are not held for long
-constexpr std::size_t kRowsMapped = 20'000;      // and the pages looked at are given back: they count as our memory
+constexpr std::size_t kRowsASnapshot = 8'000;    // a search through all: LMDB's old pages are not held for long
+constexpr std::size_t kRowsMapped = 8'000;       // and the pages looked at are given back: they count as our memory
 constexpr std::size_t kRowsAFind = 8;            // what a lookup touches is spread over the whole map
 constexpr std::size_t kFolderPathsKept = 4'096;
 
