@@ -1,7 +1,8 @@
 // ConductorCore: the Conductor, in one class over several files, one concern each:
 //   conductor.cc           options, the doors, the loop of thread `batch`
 //   conductor_inbox.cc     what lies in the inbox becomes batches and items
-//   conductor_items.cc     an item on its way: analysis, place, answer of the journal
+//   conductor_items.cc     an item on its way: analysis, twins, ends
+//   conductor_places.cc    … its place in the library, and the journal's answer
 //   conductor_batches.cc   a batch on its way: states, report, end
 //   conductor_commands.cc  start, pause, resume, cancel, retry
 //   conductor_recovery.cc  after a start: logs are read, and what a crash left open is looked up
@@ -115,6 +116,15 @@ class ConductorCore final : public Conductor {
   void finish_analysis(AnalysisDone done);
   void accept_result(Drop& drop, std::uint32_t number, const ItemResult& result);
   void join_twin(Drop& drop, std::uint32_t number, ItemRef owner, const ItemResult& content);
+  void skip(Drop& drop, std::uint32_t number, const std::string& twin, const std::string& note);
+  void fail_item(Drop& drop, std::uint32_t number, const std::string& reason, Step as = Step::failed);
+  void move(Drop& drop, std::uint32_t number, Step to);  // and its claim and followers
+  void log_item(Drop& drop, std::uint32_t number);
+  void settle_followers(Drop& drop, std::uint32_t number);
+  [[nodiscard]] std::optional<MetaEntry> in_inbox(const Drop& drop, const Item& item) const;
+  [[nodiscard]] std::size_t uploads_in_air() const;
+
+  // ---- conductor_places.cc
   void dispatch_places();
   bool place_item(Drop& drop, std::uint32_t number);
   bool file_item(Drop& drop, std::uint32_t number, const ItemResult& result);
@@ -124,13 +134,6 @@ class ConductorCore final : public Conductor {
   void look_at_uploads(std::int64_t now_ns);
   bool look_at_upload(Drop& drop, std::uint32_t number);
   void complete(Drop& drop, std::uint32_t number);
-  void skip(Drop& drop, std::uint32_t number, const std::string& twin, const std::string& note);
-  void fail_item(Drop& drop, std::uint32_t number, const std::string& reason, Step as = Step::failed);
-  void move(Drop& drop, std::uint32_t number, Step to);  // and its claim and followers
-  void log_item(Drop& drop, std::uint32_t number);
-  void settle_followers(Drop& drop, std::uint32_t number);
-  [[nodiscard]] std::optional<MetaEntry> in_inbox(const Drop& drop, const Item& item) const;
-  [[nodiscard]] std::size_t uploads_in_air() const;
 
   // ---- conductor_batches.cc
   void advance(Drop& drop);
