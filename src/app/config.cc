@@ -312,6 +312,12 @@ BatchOptions Config::batch_options() const {
   out.undecodable = undecodable == "hold" ? Undecodable::hold : Undecodable::store;
   out.only_audio = only == "audio";
   out.skip_duplicates = skip_duplicates;
+  out.unpack_archives = archives == "unpack";
+  out.keep_archive = keep_archive;
+  out.archive_bytes_max = archive_size_max;
+  out.archive_files_max = static_cast<std::uint64_t>(archive_files_max);
+  out.archive_ratio_max = static_cast<std::uint64_t>(archive_ratio_max);
+  out.archive_depth = archive_depth;
   out.analyze = analyze;
   out.analysis_threads = analysis_threads;
   out.report_prefix = report_prefix;

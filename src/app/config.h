@@ -62,6 +62,12 @@ struct Config {
   std::string only = "all";
   bool analyze = true;
   bool skip_duplicates = true;
+  std::string archives = "unpack";
+  bool keep_archive = false;
+  std::uint64_t archive_size_max = 64ull << 30;
+  int archive_files_max = 90'000;
+  int archive_ratio_max = 200;
+  int archive_depth = 1;
   int analysis_threads = 2;
   std::string report_prefix = ".cratedrive/batches/";
   // [cost]

@@ -62,11 +62,12 @@ std::optional<std::uint32_t> Batch::find(std::string_view path) const {
   return *at;
 }
 
-std::uint32_t Batch::add(std::string path, FileStamp stamp) {
+std::uint32_t Batch::add(std::string path, FileStamp stamp, std::uint8_t depth) {
   const auto number = static_cast<std::uint32_t>(items_.size());
   Item item;
   item.path = std::move(path);
   item.stamp = stamp;
+  item.depth = depth;
   items_.push_back(std::move(item));
   by_path_.erase(number);
   by_path_.insert(number);
@@ -157,6 +158,7 @@ std::string Batch::current() const {
   if (is_final(head.state) || last_moved_ >= items_.size()) return "";
   if (head.state == BatchState::processing) return "writing the report";
   const Item& item = items_[last_moved_];
+  if (!unpacking.empty()) return "unpacking " + unpacking;
   if (count(Step::analysing) > 0) return "analysing " + item.path;
   if (count(Step::filing) > 0) return "uploading " + item.path;
   return "";

@@ -58,6 +58,7 @@ class Batch {
   bool library_known = false;
   bool report_asked = false;
   bool report_stored = false;
+  std::string unpacking;            // the archive that is being unpacked; "" = none
   std::string waits_for;            // shown as the note while it waits; "" = nothing
 
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
@@ -66,7 +67,7 @@ class Batch {
   // The newest item of that path.
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view path) const;
 
-  std::uint32_t add(std::string path, FileStamp stamp);
+  std::uint32_t add(std::string path, FileStamp stamp, std::uint8_t depth = 0);
   // Precondition: may_move(), or the same step. `now_ns`: steady.
   void move(std::uint32_t number, Step to, std::int64_t now_ns);
   void set_stamp(std::uint32_t number, FileStamp stamp);

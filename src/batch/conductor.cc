@@ -20,6 +20,8 @@ Status BatchOptions::validate() const {
     return fail(Code::invalid, "analysis_threads is not within 1 and 256");
   }
   if (uploads_ahead < 1 || uploads_ahead > 10'000) return fail(Code::invalid, "uploads_ahead is not within 1 and 10000");
+  if (archive_depth < 1 || archive_depth > kDepthMax) return fail(Code::invalid, "archive_depth is not within 1 and 7");
+  if (archive_files_max > 90'000) return fail(Code::invalid, "archive_files_max is not within 1 and 90000");
   if (part_bytes == 0) return fail(Code::invalid, "part_bytes is 0");
   return validate_template(destination);
 }
@@ -61,6 +63,9 @@ void ConductorCore::start() {
   analysis.part_bytes = options_.part_bytes;
   pool_ = std::make_unique<AnalysisPool>(analysis, library_, index_,
                                          [mail = mailbox_](AnalysisDone done) { mail->analysed(std::move(done)); });
+  const UnpackLimits limits{options_.archive_bytes_max, options_.archive_files_max, options_.archive_ratio_max};
+  unpacker_ = std::make_unique<Unpacker>(limits, meta_, journal_.tree(),
+                                         [mail = mailbox_](UnpackDone done) { mail->unpacked(std::move(done)); });
   thread_ = Thread("batch", [this](std::stop_token stop) { run(std::move(stop)); });
 }
 
@@ -70,6 +75,7 @@ void ConductorCore::stop() {
   mailbox_->stop();
   thread_.join();
   for (const DropPtr& drop : drops_) drop->cancel.request_stop();
+  unpacker_.reset();
   pool_.reset();
   mailbox_->close();
 }
@@ -85,12 +91,14 @@ void ConductorCore::run(std::stop_token stop) {
     for (const Status& status : mail.library) library_answered(status);
     for (const UploadOutcome& outcome : mail.outcomes) finish_upload(outcome);
     for (AnalysisDone& done : mail.analysed) finish_analysis(std::move(done));
+    for (const UnpackDone& done : mail.unpacked) finish_unpack(done);
     scan_wanted_ = scan_wanted_ || mail.inbox_changed;
     scan(now);
     look_at_uploads(now);
     for (const DropPtr& drop : open_drops()) advance(*drop);
     ask_for_library(now);
     dispatch_analysis();
+    dispatch_archives();
     dispatch_places();
     for (const DropPtr& drop : open_drops()) advance(*drop);
     publish_metrics();

@@ -35,6 +35,12 @@ struct BatchOptions {
   Undecodable undecodable = Undecodable::store;
   bool only_audio = false;
   bool skip_duplicates = true;
+  bool unpack_archives = true;
+  bool keep_archive = false;           // true: what was unpacked is stored too
+  std::uint64_t archive_bytes_max = 64ull << 30;
+  std::uint64_t archive_files_max = 90'000;
+  std::uint64_t archive_ratio_max = 200;
+  int archive_depth = 1;               // archives in archives: 1 = stored as they are
   bool analyze = true;
   int analysis_threads = 2;
   int uploads_ahead = 64;              // filed and not yet stored, at most

@@ -121,6 +121,7 @@ void ConductorCore::finish(Drop& drop, BatchState state) {
     drop.batch->head.paused = false;
     drop.batch->head.finished_at_ns = clock_.wall_ns();
     drop.batch->waits_for.clear();
+    drop.batch->unpacking.clear();
   }
   log_head(drop);
   const Status tidied = drop.log->tidy(head, drop.batch->items());
@@ -130,6 +131,8 @@ void ConductorCore::finish(Drop& drop, BatchState state) {
   tell(drop, "batch-finished", nullptr);
   index_.release_batch(drop.serial);
   keep_leftovers(drop);
+  std::erase_if(adopted_, [&](const auto& folder) { return folder.second == drop.serial; });
+  drop.archives.clear();
   drop.newcomers.clear();
   drop.last_number.clear();
   drop.followers.clear();

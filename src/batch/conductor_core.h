@@ -3,6 +3,7 @@
 //   conductor_inbox.cc     what lies in the inbox becomes batches and items
 //   conductor_items.cc     an item on its way: analysis, twins, ends
 //   conductor_places.cc    … its place in the library, and the journal's answer
+//   conductor_archives.cc  an archive becomes a folder of items
 //   conductor_batches.cc   a batch on its way: states, report, end
 //   conductor_commands.cc  start, pause, resume, cancel, retry
 //   conductor_recovery.cc  after a start: logs are read, and what a crash left open is looked up
@@ -15,8 +16,14 @@
 //   `skipped` logged, file not removed   the file still lies in the inbox: decided anew
 //   withdrawn, `failed` not logged       the file lies in the inbox again: ready again
 //   report stored, batch not final       the report is written again, over the same key
+// … and of an archive, which is unpacked into a folder that no scan looks into:
+//   half unpacked                        the folder is removed, and the archive unpacked from its beginning
+//   whole, its place logged              the folder takes its place
+//   in its place, items not all logged   what lies there and is no item becomes one
+//   `done` logged, archive not removed   it is removed
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +41,7 @@
 #include "batch/mailbox.h"
 #include "batch/report_writer.h"
 #include "batch/settle.h"
+#include "batch/unpacker.h"
 
 namespace cd {
 
@@ -64,6 +72,7 @@ struct Drop {
   std::unordered_map<std::string, Newcomer> newcomers;
   std::unordered_map<std::string, int> last_number;            // keep-both: the number last given
   std::unique_ptr<ReportWriter> report;
+  std::deque<std::uint32_t> archives;  // waiting, to be unpacked one after another
 };
 using DropPtr = std::shared_ptr<Drop>;
 
@@ -135,6 +144,19 @@ class ConductorCore final : public Conductor {
   bool look_at_upload(Drop& drop, std::uint32_t number);
   void complete(Drop& drop, std::uint32_t number);
 
+  // ---- conductor_archives.cc
+  [[nodiscard]] bool is_to_unpack(const Item& item) const;
+  void dispatch_archives();
+  bool unpack_one(Drop& drop, std::uint32_t number);
+  void finish_unpack(const UnpackDone& done);
+  void fail_unpack(Drop& drop, std::uint32_t number, const Error& error);
+  void give_place(Drop& drop, std::uint32_t number, const std::string& folder);
+  void hand_over(Drop& drop, std::uint32_t number);
+  void drop_archive(Drop& drop, std::uint32_t number);
+  void recover_archives(Drop& drop);
+  void remove_unpack_leftovers();
+  [[nodiscard]] std::string unpack_folder(const Drop& drop, std::uint32_t number) const;
+
   // ---- conductor_batches.cc
   void advance(Drop& drop);
   void ask_for_library(std::int64_t now_ns);
@@ -182,6 +204,8 @@ class ConductorCore final : public Conductor {
   // batch thread only
   std::uint32_t next_serial_ = 1;
   std::unordered_map<std::string, Leftover> leftovers_;  // by path below the inbox
+  std::unordered_map<std::string, std::uint32_t> adopted_;  // folders of the inbox that loose archives became
+  bool unpacking_ = false;               // the unpacker has a job
   bool scan_wanted_ = true;
   std::uint64_t scanned_sequence_ = 0;
   std::int64_t scan_ended_ns_ = 0;
@@ -196,6 +220,7 @@ class ConductorCore final : public Conductor {
   std::optional<std::int64_t> scan_timer_ns_;
 
   std::unique_ptr<AnalysisPool> pool_;
+  std::unique_ptr<Unpacker> unpacker_;
   Thread thread_;  // last: joined first
 };
 

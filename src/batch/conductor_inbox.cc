@@ -56,6 +56,7 @@ void ConductorCore::scan(std::int64_t now_ns) {
 }
 
 void ConductorCore::look_at(const std::string& folder, std::int64_t now_ns) {
+  if (adopted_.contains(folder)) return;
   auto view = inbox_.look(folder);
   if (!view) return;  // MetaStore could not be read: the next look will tell
   std::erase_if(view->files, [&](const InboxFile& file) { return is_owned(folder, file); });
@@ -178,7 +179,7 @@ bool ConductorCore::take_up_again(Drop& drop, std::uint32_t number, const InboxF
   {
     MutexLock lock(mutex_);
     Item& changed = drop.batch->item(number);
-    changed.interrupted = changed.stays = false;
+    changed.interrupted = changed.stays = changed.opened = false;
     changed.reason.clear();
     changed.destination.clear();
     drop.batch->set_stamp(number, file.stamp);

@@ -87,6 +87,10 @@ bool ConductorCore::dispatch_one(Drop& drop) {
   if (!staged) {
     return fail_item(drop, n, "its bytes on the local disk cannot be read: " + staged.error().message), true;
   }
+  if (is_to_unpack(item)) {
+    drop.archives.push_back(n);
+    return true;
+  }
   AnalysisJob job;
   job.item = {drop.serial, n};
   job.job = drop.next_job++;
@@ -142,11 +146,11 @@ void ConductorCore::accept_result(Drop& drop, std::uint32_t n, const ItemResult&
     item.warned = !result.warnings.empty();
   }
   const std::string why = result.warnings.empty() ? "" : ": " + result.warnings.front();
-  if (options_.only_audio && !result.is_audio && !drop.batch->item(n).as_it_is) {
+  const bool wanted = drop.batch->item(n).as_it_is || drop.batch->item(n).opened;
+  if (options_.only_audio && !result.is_audio && !wanted) {
     return fail_item(drop, n, "not audio (" + result.type + "), and only audio is taken" + why);
   }
-  if (options_.undecodable == Undecodable::hold && options_.analyze && !result.is_audio &&
-      !drop.batch->item(n).as_it_is) {
+  if (options_.undecodable == Undecodable::hold && options_.analyze && !result.is_audio && !wanted) {
     return fail_item(drop, n, "held back (" + result.type + ")" + why, Step::held);
   }
   move(drop, n, Step::ready);

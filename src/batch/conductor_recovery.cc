@@ -46,8 +46,10 @@ void ConductorCore::recover() {
   for (const DropPtr& drop : all) {
     if (!drop->log) continue;
     recover_items(*drop);
+    if (drop->batch->head.state != BatchState::cancelled) recover_archives(*drop);
     if (drop->batch->head.state == BatchState::cancelled) cancel(*drop);  // it died on the way: go on
   }
+  remove_unpack_leftovers();
 }
 
 void ConductorCore::recover_items(Drop& drop) {

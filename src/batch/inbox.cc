@@ -1,6 +1,7 @@
 #include "batch/inbox.h"
 
 #include "batch/junk.h"
+#include "batch/unpacker.h"
 
 namespace cd {
 namespace {
@@ -25,6 +26,7 @@ Result<std::vector<std::string>> Inbox::drops() const {
   std::vector<std::string> out;
   bool loose = false;
   CD_TRY_VOID(meta_.list(tree_.inbox(), "", [&](std::string_view name, const MetaRecord& record) {
+    if (name.starts_with(kUnpackingPrefix)) return true;
     if (record.is_directory()) out.emplace_back(name);
     else loose = loose || junk_kind(name) == Junk::none;
     return true;
@@ -41,9 +43,16 @@ Result<DropView> Inbox::look(const std::string& folder) const {
     CD_TRY_VOID(look_into(tree_.inbox(), "", true, out, deeper));
     return out;
   }
-  CD_TRY(const auto top, meta_.lookup(tree_.inbox(), folder));
-  if (!top || !top->is_directory()) return out;
-  deeper.emplace_back(top->ino, "");
+  return look_below(folder);
+}
+
+Result<DropView> Inbox::look_below(const std::string& path) const {
+  DropView out;
+  out.folder = path;
+  std::vector<std::pair<InodeId, std::string>> deeper;
+  CD_TRY(const auto top, meta_.resolve(this->path() + "/" + path));
+  if (!top || !top->record.is_directory()) return out;
+  deeper.emplace_back(top->record.ino, "");
   while (!deeper.empty()) {
     const auto [ino, below] = std::move(deeper.back());
     deeper.pop_back();

@@ -35,6 +35,8 @@ class Inbox {
   // Folders directly in the inbox, and "" if there are loose files.
   [[nodiscard]] Result<std::vector<std::string>> drops() const;
   [[nodiscard]] Result<DropView> look(const std::string& folder) const;
+  // The same for a folder anywhere below the inbox, but not its drop as a whole: paths are below it.
+  [[nodiscard]] Result<DropView> look_below(const std::string& path) const;
   [[nodiscard]] std::string path() const;  // "inbox"
 
  private:

@@ -44,6 +44,8 @@ struct FileStamp {
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 
+inline constexpr std::uint8_t kDepthMax = 7;
+
 struct ResultExtent {  // in the batch's result file; length 0 = there is none
   std::uint64_t offset = 0;
   std::uint32_t length = 0;
@@ -59,7 +61,9 @@ struct Item {
   bool as_it_is = false;    // retried by hand: store it although it was interrupted or cannot be decoded
   bool interrupted = false; // failed because its copy was interrupted
   bool stays = false;       // skipped, but its file stays in the inbox
-  std::string destination;  // skipped: the twin
+  bool opened = false;      // an archive that was unpacked, or cannot be: from here on a file like any other
+  std::uint8_t depth = 0;   // came out of so many archives, one in the other; at most kDepthMax
+  std::string destination;  // skipped: the twin; of an archive that is being unpacked: the folder in the batch
   std::string reason;       // failed, held: why; skipped, done: a note
 };
 

@@ -44,7 +44,7 @@ BatchHead decode_head(Decoder& in) {
 
 std::uint8_t flags_of(const Item& item) {
   return static_cast<std::uint8_t>((item.warned ? 1 : 0) | (item.as_it_is ? 2 : 0) | (item.interrupted ? 4 : 0) |
-                                   (item.stays ? 8 : 0));
+                                   (item.stays ? 8 : 0) | (item.opened ? 16 : 0) | (item.depth << 5));
 }
 
 // Steps that a crash undoes are logged as the step to begin again from.
@@ -88,6 +88,8 @@ NumberedItem decode_item(Decoder& in) {
   item.as_it_is = (flags & 2) != 0;
   item.interrupted = (flags & 4) != 0;
   item.stays = (flags & 8) != 0;
+  item.opened = (flags & 16) != 0;
+  item.depth = flags >> 5;
   item.destination = in.string();
   item.reason = in.string();
   return out;

@@ -27,6 +27,13 @@ void Mailbox::analysed(AnalysisDone done) {
   notify();
 }
 
+void Mailbox::unpacked(UnpackDone done) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  mail_.unpacked.push_back(std::move(done));
+  notify();
+}
+
 void Mailbox::command(BatchCommand command) {
   MutexLock lock(mutex_);
   if (closed_) return;

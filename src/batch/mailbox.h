@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "batch/analysis_pool.h"
+#include "batch/unpacker.h"
 #include "journal/journal.h"
 
 namespace cd {
@@ -25,6 +26,7 @@ struct Mail {
   bool stop = false;
   std::vector<UploadOutcome> outcomes;
   std::vector<AnalysisDone> analysed;
+  std::vector<UnpackDone> unpacked;
   std::vector<BatchCommand> commands;
   std::vector<Status> library;  // answers to load_tree
 };
@@ -34,6 +36,7 @@ class Mailbox {
   void inbox_changed();
   void upload_finished(const UploadOutcome& outcome);
   void analysed(AnalysisDone done);
+  void unpacked(UnpackDone done);
   void command(BatchCommand command);
   void library_loaded(Status status);
   void stop();

@@ -13,6 +13,7 @@
 #include "base/crash_point.h"
 #include "remote/open_store.h"
 #include "tests/batch/drop_rig.h"
+#include "tests/batch/tar_bytes.h"
 
 namespace cd {
 namespace {
@@ -22,6 +23,7 @@ using testing::make_wav;
 using testing::TempFolder;
 
 constexpr unsigned kContents = 6;
+constexpr unsigned kPacked = 4;
 
 class OnDisk {  // a folder as the bucket, that two processes one after another can open
  public:
@@ -55,6 +57,12 @@ testing::RigOptions options_in(const std::string& folder) {
   for (unsigned i = 0; i < kContents; ++i) {
     rig.drop("kicks/" + std::to_string(i) + ".wav", make_wav(0.1, i));
     rig.drop("kicks/twins/" + std::to_string(i) + ".wav", make_wav(0.1, i));
+  }
+  if (point.find("unpack") != std::string::npos || point.find("archive") != std::string::npos ||
+      point.find("handover") != std::string::npos) {
+    testing::TarBytes tar;
+    for (unsigned i = 0; i < kPacked; ++i) tar.file("in/" + std::to_string(i) + ".wav", make_wav(0.1, kContents + i));
+    rig.drop("kicks/more.tar", tar.str());
   }
   if (point.starts_with("batch.after_cancel")) {
     rig.wait_for([](const BatchProgress& batch) { return batch.state == BatchState::uploading; });
@@ -109,6 +117,28 @@ INSTANTIATE_TEST_SUITE_P(EveryPoint, BatchCrashTest,
                                            "batch.after_file_away:5", "batch.after_upload", "batch.after_upload:5",
                                            "batch.before_unlink", "batch.before_unlink:4", "batch.before_report",
                                            "batch.after_report"));
+
+class ArchiveCrashTest : public BatchCrashTest {};
+
+TEST_P(ArchiveCrashTest, AnArchiveIsUnpackedOnceAndNothingOfItIsLost) {
+  die_at(GetParam());
+  OnDisk disk(folder_.path() + "/bucket");
+  DropRig rig(disk.store(), options_in(folder_.path()));
+  const BatchProgress batch = rig.wait_final();
+  EXPECT_EQ(rig.conductor().batches().size(), 1u);
+  EXPECT_EQ(batch.state, BatchState::done) << batch.note;
+  EXPECT_EQ(batch.files_total, 2 * kContents + kPacked + 1);
+  EXPECT_EQ(batch.files_skipped, kContents);
+  EXPECT_EQ(rig.inbox(), std::set<std::string>{});
+  const auto contents = contents_of(folder_.path() + "/bucket");
+  EXPECT_EQ(contents.size(), kContents + kPacked);
+  for (unsigned i = 0; i < kContents + kPacked; ++i) EXPECT_EQ(contents.at(make_wav(0.1, i)), 1) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPoint, ArchiveCrashTest,
+                         ::testing::Values("batch.unpack_file", "batch.unpack_file:3", "batch.before_unpacked",
+                                           "batch.after_unpacked", "batch.after_handover",
+                                           "batch.before_archive_unlink"));
 
 class CancelCrashTest : public BatchCrashTest {};
 
