@@ -176,7 +176,10 @@ void ConductorCore::hand_over(Drop& drop, std::uint32_t n) {
     const auto depth = static_cast<std::uint8_t>(std::min<int>(drop.batch->item(n).depth + 1, kDepthMax));
     for (const InboxFile& file : view->files) {
       const std::string path = root + "/" + file.path;
-      if (!file.has_writer && !drop.batch->find(path)) added.push_back(drop.batch->add(path, file.stamp, depth));
+      const auto known = drop.batch->find(path);
+      // One of that name that was stored before is another file.
+      const bool has_item = known && drop.batch->item(*known).step != Step::done;
+      if (!file.has_writer && !has_item) added.push_back(drop.batch->add(path, file.stamp, depth));
     }
   }
   if (loose) adopted_[root.substr(0, root.find('/'))] = drop.serial;
