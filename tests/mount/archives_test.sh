@@ -13,7 +13,7 @@ ended() { jq -e '.finished_at != null and .finished_at != ""' "$(ls -d "$DRIVE"/
 
 the_drive_mounts() { mount_drive "$URL" "$DRIVE" --settle 300ms --archive-files-max 50 > /dev/null; }
 
-# S45 "An archive in `inbox/` (zip, 7z, rar, tar, also packed) is unpacked"
+# S54 "An archive in `inbox/` (zip, 7z, rar, tar, also packed) is unpacked"
 archives_of_every_kind_go_in_as_folders() {
   local kind
   mkdir "$WORK/drop"
@@ -36,7 +36,7 @@ archives_of_every_kind_go_in_as_folders() {
   refuses test -e "$DRIVE/kinds/of-zip.zip"
 }
 
-# S46 "A path that leaves the archive, a link, a device and an encrypted entry are refused by name"
+# S55 "A path that leaves the archive, a link, a device and an encrypted entry are refused by name"
 hostile_entries_are_refused_and_the_rest_goes_in() {
   mkdir "$WORK/bad"
   python3 - "$WORK/bad/slip.zip" <<'PYTHON'
@@ -62,7 +62,7 @@ PYTHON
   refuses test -e "$DRIVE/bad/slip/__MACOSX"
 }
 
-# S47 "An archive that is damaged or breaks a limit goes in not at all"
+# S56 "An archive that is damaged or breaks a limit goes in not at all"
 bombs_and_torn_archives_stay_in_the_inbox() {
   mkdir "$WORK/bombs" "$WORK/many"
   head -c 300M /dev/zero | gzip -9 > "$WORK/bombs/zeros.gz"
