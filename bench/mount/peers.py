@@ -3,9 +3,11 @@ import json
 import os
 import platform
 
+from mount import scale
 from mount.rig import Rig
 from mount.workloads import WORKLOADS
 
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
 COLUMNS = ("disk", "passthrough", "cratedrive", "s3fs", "rclone", "rclone copy", "aws cli", "curl x 8")
 
 
@@ -104,9 +106,9 @@ def plot(results, folder):
 
 def run(options):
     rig = Rig(options.build, options.flag)
-    results = []
+    results, sizes = [], []
     try:
-        rig.start()
+        rig.start(server=not options.only or options.only != ["scale"])
         for workload in WORKLOADS:
             if options.only and workload.name not in options.only:
                 continue
@@ -116,17 +118,23 @@ def run(options):
                 systems = rig.measure(workload, delay, options.runs, options.systems)
                 results.append({"workload": workload.name, "delay_ms": delay, "systems": systems})
                 print(table(results[-1:]), costs(results[-1:]), sep="\n\n", end="\n\n", flush=True)
+        if not options.only or "scale" in options.only:
+            sizes = [scale.measure(rig, keys) for keys in options.keys or SIZES]
+            print(scale.table(sizes), end="\n\n", flush=True)
     finally:
         rig.stop()
     print(goals(results))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine(), "runs": options.runs, "results": results}, file, indent=2)
+            json.dump({"machine": machine(), "runs": options.runs, "results": results, "scale": sizes}, file, indent=2)
     if options.plots:
         os.makedirs(options.plots, exist_ok=True)
-        print("pictures:", *plot(results, options.plots))
+        if results:
+            print("pictures:", *plot(results, options.plots))
+        if sizes:
+            print("picture:", scale.plot(sizes, options.plots))
     if options.table:
         with open(options.table, "w", encoding="utf-8") as file:
-            file.write(f"Machine: {machine()}; medians of {options.runs}.\n\n{goals(results)}\n\n{table(results)}\n\n{costs(results)}\n")
+            file.write(f"Machine: {machine()}; medians of {options.runs}.\n\n{goals(results)}\n\n{table(results)}\n\n{costs(results)}\n\n{scale.table(sizes)}\n")
 
 

@@ -50,9 +50,11 @@ class Rig:
         self.server = None
         self.now = None  # the system under measurement
 
-    def start(self):
+    def start(self, server=True):
         source = os.path.join(ROOT, "bench", "mount", "io_load.cc")
         subprocess.run(["g++", "-O2", "-std=c++20", "-pthread", source, "-o", self.io_load], check=True)
+        if not server:
+            return
         Passthrough.build(self.work)
         paths = []
         for below, path in smallest_samples():
