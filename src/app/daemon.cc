@@ -242,6 +242,7 @@ Stage Daemon::Impl::open_rooms() {
   block_options.directory = plan.place.cache_dir + "/blocks";
   if (const Status fine = block_options.validate(); !fine) return stop_with(ExitCode::usage, fine.error());
   blocks = std::make_unique<BlockCache>(*meta, *store, disk, clock, metrics, block_options);
+  blocks->on_head([this](const RemoteVersion& version, const ObjectHead& head) { tree->learn(version, head); });
 
   JournalOptions journal_options = plan.config.journal_options();
   journal_options.directory = plan.place.state_dir;

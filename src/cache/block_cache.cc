@@ -7,6 +7,7 @@
 #include "cache/evictor.h"
 #include "cache/local_blocks.h"
 #include "cache/read_ahead.h"
+#include "cache/walk_ahead.h"
 
 namespace cd {
 
@@ -31,8 +32,10 @@ struct BlockCache::Impl {
         fetches(metrics.counter("cratedrive_cache_fetches_total", "Requests for bytes of objects")),
         local(meta.lmdb(), options.directory, options.bytes_max, disk, metrics),
         evictor(local),
-        fetcher(store, local, clock, options, fetches, [this] { evictor.wake(); }) {}
+        fetcher(store, local, clock, options, fetches, [this] { evictor.wake(); }),
+        walks(meta, clock, metrics, [this](const RemoteVersion& version) { return fetch_beginning(version); }) {}
 
+  WalkAhead::Fetched fetch_beginning(const RemoteVersion& version);
   bool copy_local(const RemoteVersion& version, std::uint64_t offset, char* out, std::size_t length);
   std::optional<AheadRange> note(ReadStream* stream, const RemoteVersion& version, std::uint64_t offset,
                                  std::size_t length) const;
@@ -47,6 +50,7 @@ struct BlockCache::Impl {
   LocalBlocks local;
   Evictor evictor;
   BlockFetcher fetcher;
+  WalkAhead walks;
 };
 
 BlockCache::BlockCache(MetaStore& meta, ObjectStore& store, Disk& disk, const Clock& clock, MetricRegistry& metrics,
@@ -60,7 +64,18 @@ BlockCache::~BlockCache() {
   impl_->evictor.stop();
 }
 
+void BlockCache::opened(InodeId file) { impl_->walks.opened(file); }
+void BlockCache::on_head(HeadObserver observer) { impl_->fetcher.on_head(std::move(observer)); }
+
 // ---- reading
+
+WalkAhead::Fetched BlockCache::Impl::fetch_beginning(const RemoteVersion& version) {
+  const BlockKey key{version.cache_id, 0};
+  const std::uint32_t length = layout.length(version, 0);
+  if (options.read_ahead_bytes_max == 0) return WalkAhead::Fetched::refused;
+  if (local.has(key, length) || fetcher.resident(key)) return WalkAhead::Fetched::here;
+  return fetcher.fetch_ahead(version, 0, length) > 0 ? WalkAhead::Fetched::started : WalkAhead::Fetched::refused;
+}
 
 bool BlockCache::Impl::copy_local(const RemoteVersion& version, std::uint64_t offset, char* out, std::size_t length) {
   while (length > 0) {
@@ -110,6 +125,7 @@ void BlockCache::read(const RemoteVersion& version, std::uint64_t offset, std::s
   if (ahead) stream->ahead_until = ahead->to;
   impl_->fetcher.read(version, offset, length, options, std::move(done));
   if (ahead) impl_->fetcher.fetch_ahead(version, ahead->from, ahead->to);
+  if (options.file && offset == 0) impl_->walks.missed(options.file);
 }
 
 void BlockCache::prefetch(const RemoteVersion& version, std::uint64_t offset, std::uint64_t length) {

@@ -11,6 +11,7 @@
 // Needs MetaStore (for its LMDB), ObjectStore and Disk to outlive it; the destructor cancels and waits.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,7 @@ struct ReadOptions {
   std::stop_token cancel;               // gives up waiting; the fetch goes on if others want it
   Millis deadline{0};                   // 0 = fetch_deadline
   Priority priority = Priority::interactive;
+  InodeId file;                         // whose beginning this is, for opened(); none = of no interest
 };
 
 class BlockCache {
@@ -53,6 +55,14 @@ class BlockCache {
   BlockCache(MetaStore& meta, ObjectStore& store, Disk& disk, const Clock& clock, MetricRegistry& metrics,
              BlockCacheOptions options);
   ~BlockCache();
+
+  // Who opens the files of a folder one after another finds the beginnings of the next ones here (walk_ahead.h).
+  // Tell of each file that is opened for reading.
+  void opened(InodeId file);
+  // Told of the head that came with every answer of the store, on its thread, before any reader gets the bytes.
+  // Set before the first read.
+  using HeadObserver = std::function<void(const RemoteVersion& version, const ObjectHead& head)>;
+  void on_head(HeadObserver observer);
 
   // Local disk (or memory) only. Bytes read (short only at the end of the object), or empty: not all of it is
   // here. Give `stream`, if there is one: reading ahead must see the reads that were answered here, too.

@@ -273,6 +273,7 @@ void BlockFetcher::take_reply(const FetchPtr& fetch, Result<GetReply> reply) {
   else if (!reply->body || reply->body->size() != length)
     error = Error{Code::io, "the store sent fewer bytes of " + v.key + " than it has"};
 
+  if (!error && head_observer_) head_observer_(v, reply->head);
   std::vector<SharedBytes> bodies;  // cut before the lock is taken
   for (std::uint64_t i = 0; i < fetch->count && !error; ++i) {
     if (fetch->count == 1)

@@ -70,6 +70,7 @@ class BlockFetcher {
   void kept(const BlockKey& key);
   void end_late_reads();
 
+  void on_head(BlockCache::HeadObserver observer) { head_observer_ = std::move(observer); }
   void stop();  // cancels every fetch and read, and waits
 
  private:
@@ -158,6 +159,7 @@ class BlockFetcher {
   const BlockLayout layout_;
   Counter& fetches_;
   const std::function<void()> wake_evictor_;
+  BlockCache::HeadObserver head_observer_;  // set before the first fetch
 
   mutable Mutex mutex_;
   std::unordered_map<BlockKey, Block> blocks_ CD_GUARDED_BY(mutex_);

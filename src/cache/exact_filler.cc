@@ -1,5 +1,7 @@
 #include "cache/exact_filler.h"
 
+#include "cache/key_path.h"
+
 namespace cd {
 namespace {
 
@@ -84,13 +86,48 @@ void ExactFiller::ask_target(const MetaEntry& asked, ObjectHead head) {
 void ExactFiller::finish(const MetaEntry& asked, const ObjectHead& head, std::string target) {
   Change change;
   const Result<MetaRecord> answer = merge(asked, head, target, change);
-  if (observer_ != nullptr && answer) {
-    if (change.name_changed)
-      observer_->name_changed(change.before.parent, change.before.name, asked.record.ino);
-    else if (change.attributes_changed)
-      observer_->attributes_changed(asked.record.ino);
-  }
+  if (answer) tell(change, asked.record.ino);
   end(asked.record.ino, answer);
+}
+
+void ExactFiller::tell(const Change& change, InodeId file) const {
+  if (observer_ == nullptr) return;
+  if (change.name_changed)
+    observer_->name_changed(change.before.parent, change.before.name, file);
+  else if (change.attributes_changed)
+    observer_->attributes_changed(file);
+}
+
+// Where the tree shows a key. A file that was renamed here since is not found, and asked for by HEAD one day.
+Result<std::optional<MetaEntry>> ExactFiller::find(const std::string& key) const {
+  InodeId parent = kRootInode;
+  std::string_view rest = key;
+  for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+    const auto name = name_of_part(rest.substr(0, slash));
+    if (!name) return std::optional<MetaEntry>{};
+    CD_TRY(const auto folder, meta_.lookup(parent, *name));
+    if (!folder || !folder->is_directory()) return std::optional<MetaEntry>{};
+    parent = folder->ino;
+    rest.remove_prefix(slash + 1);
+  }
+  for (const auto& name : {name_of_part(rest), twin_name(rest)}) {
+    if (!name) continue;
+    CD_TRY(auto file, meta_.lookup(parent, *name));
+    if (file && file->remote && file->remote->key == key) return std::optional(MetaEntry{parent, *name, std::move(*file)});
+  }
+  return std::optional<MetaEntry>{};
+}
+
+void ExactFiller::learn(const RemoteVersion& version, const ObjectHead& head) {
+  const auto found = find(version.key);
+  if (!found || !*found) return;
+  const MetaRecord& record = (*found)->record;
+  if (is_settled(record) || record.pending || record.remote != version) return;
+  MetaRecord probe;
+  apply_metadata(head, probe);
+  if (probe.attr.type != NodeType::file) return;  // its target is still to be fetched
+  Change change;
+  if (merge(**found, head, "", change)) tell(change, record.ino);
 }
 
 Result<MetaRecord> ExactFiller::merge(const MetaEntry& asked, const ObjectHead& head, const std::string& target,
@@ -120,7 +157,7 @@ Result<MetaRecord> ExactFiller::merge(const MetaEntry& asked, const ObjectHead& 
       record.attr.size = record.target.size();
     }
     change.name_changed = !same || type != record.attr.type;
-    change.attributes_changed = true;
+    change.attributes_changed = !(record.attr == now->record.attr);
     if (change.name_changed) record.ino = w.new_inode();
     return w.put(now->parent, now->name, record);
   });

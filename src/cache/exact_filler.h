@@ -23,6 +23,8 @@ class ExactFiller {
 
   void set_observer(TreeObserver* observer) { observer_ = observer; }
   void fill(InodeId file, Done<MetaRecord> done);
+  // What a GET of this version said of it.
+  void learn(const RemoteVersion& version, const ObjectHead& head);
   void stop() { calls_.stop(); }
   [[nodiscard]] std::uint64_t heads() const { return asked_.load(); }
 
@@ -38,6 +40,8 @@ class ExactFiller {
   void take_head(const MetaEntry& asked, Result<ObjectHead> head);
   void ask_again(const MetaEntry& asked);
   void ask_target(const MetaEntry& asked, ObjectHead head);
+  [[nodiscard]] Result<std::optional<MetaEntry>> find(const std::string& key) const;
+  void tell(const Change& change, InodeId file) const;
   void finish(const MetaEntry& asked, const ObjectHead& head, std::string target);
   void remove(const MetaEntry& asked, const Error& error);
   Result<MetaRecord> merge(const MetaEntry& asked, const ObjectHead& head, const std::string& target, Change& change);

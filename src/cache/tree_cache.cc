@@ -120,6 +120,8 @@ Status TreeCache::Impl::tree_is_fresh(InodeId folder, bool& fresh) const {
 
 void TreeCache::fill_exact(InodeId file, Done<MetaRecord> done) { impl_->exact.fill(file, std::move(done)); }
 
+void TreeCache::learn(const RemoteVersion& version, const ObjectHead& head) { impl_->exact.learn(version, head); }
+
 TreeCache::Stats TreeCache::stats() const {
   Stats stats;
   impl_->lists.add_stats(stats);

@@ -75,6 +75,8 @@ class TreeCache {
   void expire(InodeId folder);
   // HEAD of one file: fills in mode, owner, mtime, symlink target, labels. Joins a HEAD under way.
   void fill_exact(InodeId file, Done<MetaRecord> done);
+  // The answer to a GET told the same: attributes of a plain file become exact without a HEAD. On a store thread.
+  void learn(const RemoteVersion& version, const ObjectHead& head);
 
   struct Stats {
     std::uint64_t lists = 0;

@@ -62,6 +62,8 @@ Result<OpenedFile> Filesystem::Impl::open_now(InodeId ino, int flags) {
     return fail(opened.error());
   }
   handle->content = content;
+  handle->vague = !handle->writes && known && known->record.remote && !known->record.exact;
+  if (!handle->writes) blocks.opened(ino);
   {
     MutexLock lock(handle->mutex);
     handle->writing = handle->writes || truncate;
@@ -109,9 +111,6 @@ void Filesystem::open(const Caller& caller, InodeId ino, int flags, Reply<Opened
     // A new version is to keep the labels and the mode of the old one; a reader need not wait for them.
     if (writes) return fs.when_exact(caller, ino, true, open_it);
     open_it({});
-    const auto entry = fs.meta.entry(ino);
-    if (entry && *entry && (*entry)->record.remote && !(*entry)->record.exact && fs.health.reachable())
-      fs.tree.fill_exact(ino, [](const Result<MetaRecord>&) {});
   };
   const auto entry = fs.meta.entry(ino);
   if (fs.options.metadata_ttl.count() > 0 || !entry || !*entry || (*entry)->record.pending ||
@@ -304,7 +303,20 @@ void Filesystem::Impl::close(const std::shared_ptr<FileHandle>& handle) {
   contents.release(handle->content, names);
 }
 
-void Filesystem::release(HandleId id) { impl_->close(impl_->handles.remove_file(id)); }
+// A file that was opened is known exactly afterwards. Reading it told; one that was only opened, or was here already, is
+// asked for.
+void Filesystem::Impl::look_after(const FileHandle& handle) {
+  if (!handle.vague || !health.reachable()) return;
+  const auto known = meta.entry(handle.ino);
+  if (known && *known && (*known)->record.remote && !(*known)->record.exact)
+    tree.fill_exact(handle.ino, [](const Result<MetaRecord>&) {});
+}
+
+void Filesystem::release(HandleId id) {
+  const auto handle = impl_->handles.remove_file(id);
+  if (handle) impl_->look_after(*handle);
+  impl_->close(handle);
+}
 
 // ---- lseek
 

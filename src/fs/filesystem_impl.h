@@ -111,6 +111,7 @@ struct Filesystem::Impl {
   [[nodiscard]] Status allocate(FileHandle& handle, int mode, std::uint64_t offset, std::uint64_t length);
   void when_stored(const Caller& caller, FileHandle& handle, Reply<void> reply);
   void close(const std::shared_ptr<FileHandle>& handle);
+  void look_after(const FileHandle& handle);
 
   // ---- read_ops.cc
   struct Mosaic;

@@ -37,6 +37,7 @@ struct FileHandle {
   bool reads = false;
   bool writes = false;
   bool append = false;
+  bool vague = false;                // only LIST had told of it: what is still not known at its end is asked for
 
   Mutex mutex;
   ReadStream stream CD_GUARDED_BY(mutex);

@@ -129,6 +129,7 @@ void Filesystem::Impl::read_version(const Caller& caller, const std::shared_ptr<
   ReadOptions how;
   how.cancel = ticket->cancelled();
   how.deadline = options.read_deadline;
+  how.file = handle->ino;
   blocks.read(version, offset, length, how, &stream,
               [ticket](Result<SharedBytes> got) { ticket->answer(std::move(got)); });
   {

@@ -160,6 +160,7 @@ class Drive {
     block_options.block_bytes = 64u << 10;
     block_options.small_bytes = 4u << 10;
     blocks = std::make_unique<BlockCache>(*meta, *flaky, disk, clock, *metrics, block_options);
+    blocks->on_head([this](const RemoteVersion& version, const ObjectHead& head) { tree->learn(version, head); });
     JournalOptions journal_options;
     journal_options.directory = folder_ + "/state";
     journal_options.host = "test";
