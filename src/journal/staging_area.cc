@@ -267,22 +267,47 @@ Status StagingArea::emit_live(const Log::Record& emit) const {
   return {};
 }
 
+// A copy of a thousand small files would cost a thousand journal commits and flushes of the device, and whoever creates a
+// file meanwhile waits for them: from this many on the file system is asked once. (ext4, 500 files of 8 KiB: 1.1 to 1.6 s
+// against 0.03 to 0.09 s.)
+bool StagingArea::sync_all_at_once(const std::vector<std::shared_ptr<StagedBytes>>& todo) {
+  constexpr std::size_t kMany = 16;
+  if (todo.size() < kMany) return false;
+  const auto file = open(todo.back()->id);
+  if (!file || (*file)->fd() < 0) return false;
+  for (const auto& bytes : todo) bytes->unsynced = false;
+  if (::syncfs((*file)->fd()) == 0) return true;
+  for (const auto& bytes : todo) bytes->unsynced = true;
+  return false;
+}
+
 Status StagingArea::sync_written(std::vector<SyncedRecord>& records) {
   std::vector<std::shared_ptr<StagedBytes>> todo;
   {
     MutexLock lock(mutex_);
     todo.swap(unsynced_);
   }
-  Status worst;
+  std::erase_if(todo, [](const auto& bytes) { return bytes->dropped.load(); });
+  std::vector<std::uint64_t> sizes;  // before: what is written meanwhile may or may not be on the device
   for (const auto& bytes : todo) {
+    const std::shared_lock lock(bytes->mutex);
+    sizes.push_back(bytes->size);
+  }
+  Status worst;
+  const bool all = sync_all_at_once(todo);
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    const auto& bytes = todo[i];
     if (bytes->dropped) continue;
-    auto file = open(bytes->id);
-    const std::uint64_t size = file ? (*file)->size() : 0;
-    Status synced = file ? (*file)->sync() : Status{};
+    Status synced;
+    if (!all) {
+      const auto file = open(bytes->id);
+      if (!file) continue;
+      synced = (*file)->sync();
+    }
     if (!synced) worst = synced;
-    if (!file || !synced) continue;
-    bytes->synced_size = size;
-    records.push_back({bytes->id, size});
+    if (!synced) continue;
+    bytes->synced_size = sizes[i];
+    records.push_back({bytes->id, sizes[i]});
   }
   if (Status synced = sync_names(); !synced) worst = synced;
   return worst;

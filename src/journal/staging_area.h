@@ -77,6 +77,7 @@ class StagingArea {
   void remove_file(const StagedBytes& bytes);
 
  private:
+  [[nodiscard]] bool sync_all_at_once(const std::vector<std::shared_ptr<StagedBytes>>& todo);
   [[nodiscard]] Status sync_names();
   [[nodiscard]] std::shared_ptr<StagedBytes> find(StagedId id) const;
 
