@@ -75,12 +75,16 @@ void Uploader::multipart_more(const FlightPtr& flight) {
   const std::uint64_t size = body_bytes(flight->intent);
   while (!parts.error && parts.in_flight < kPartsInFlight) {
     while (parts.parts.contains(parts.next_part)) ++parts.next_part;
-    if (parts.next_part > parts.parts_all) break;
+    if (parts.again.empty() && parts.next_part > parts.parts_all) break;
     if (parts.in_flight > 0 && memory_used_ + parts.part_bytes > options_.memory_bytes) break;
-    const int number = parts.next_part++;
+    const int number = parts.again.empty() ? parts.next_part++ : parts.again.extract(parts.again.begin()).value();
     const std::uint64_t offset = static_cast<std::uint64_t>(number - 1) * parts.part_bytes;
     const std::uint64_t n = std::min(parts.part_bytes, size - offset);
     ++parts.in_flight;
+    if (may_copy_part(*flight, offset, n)) {
+      copy_part(flight, number, offset, n);
+      continue;
+    }
     memory_used_ += n;
     flight->memory += n;
     read_body(blocks_, flight->file, offset, n, read_options(flight), answer_to<SharedBytes>([this, flight, number](const auto& body) {
@@ -90,6 +94,41 @@ void Uploader::multipart_more(const FlightPtr& flight) {
   if (parts.in_flight > 0 || parts.finishing) return;
   if (parts.error) return body_missing(flight, *parts.error);
   multipart_finish(flight);
+}
+
+// Nothing of the part is ours, and what shows through is what the upload will replace. The condition of the finish says
+// that it still was there then, so no part can be of another version.
+bool Uploader::may_copy_part(const Flight& flight, std::uint64_t offset, std::uint64_t length) const {
+  const auto base = flight.file->base();
+  const auto& expected = flight.intent.expected;
+  if (flight.multipart.fetch_all || !base || !expected || !store_.traits().copy_part) return false;
+  const bool replaces_it = base->version.key == flight.key && expected->key == flight.key &&
+                           !base->version.etag.empty() && expected->etag == base->version.etag;
+  if (!replaces_it || base->version.size < offset + length) return false;
+  const auto pieces = flight.file->pieces(offset, length);
+  return pieces.size() == 1 && pieces.front().source == StagedFile::Source::base && pieces.front().length == length;
+}
+
+void Uploader::copy_part(const FlightPtr& flight, int number, std::uint64_t offset, std::uint64_t length) {
+  flight->multipart.copying.insert(number);
+  PartRequest request;
+  request.upload = flight->multipart.upload;
+  request.number = number;
+  request.source_key = flight->key;
+  if (store_.traits().copy_source_if_match) request.source_etag = flight->intent.expected->etag;
+  request.source_offset = offset;
+  request.source_length = length;
+  store_.multipart_part(std::move(request), call_options(flight, length), answer_to<Part>([this, flight, number, length](const auto& part) {
+    Multipart& parts = flight->multipart;
+    if (part || is_transient(part.error().code) || part.error().code == Code::cancelled)
+      return multipart_part_done(flight, number, length, part);
+    // Whatever it does not like about it, bytes that come from here cannot be wrong.
+    parts.fetch_all = true;
+    parts.copying.erase(number);
+    parts.again.insert(number);
+    --parts.in_flight;
+    multipart_more(flight);
+  }));
 }
 
 void Uploader::multipart_part(const FlightPtr& flight, int number, Result<SharedBytes> body) {
@@ -118,7 +157,8 @@ void Uploader::multipart_spoiled(const FlightPtr& flight) {
 void Uploader::multipart_part_done(const FlightPtr& flight, int number, std::uint64_t bytes, Result<Part> part) {
   Multipart& parts = flight->multipart;
   const std::uint64_t offset = static_cast<std::uint64_t>(number - 1) * parts.part_bytes;
-  const std::uint64_t held = std::min(parts.part_bytes, body_bytes(flight->intent) - offset);
+  const bool copied = parts.copying.erase(number) > 0;
+  const std::uint64_t held = copied ? 0 : std::min(parts.part_bytes, body_bytes(flight->intent) - offset);
   --parts.in_flight;
   memory_used_ -= held;
   flight->memory -= held;

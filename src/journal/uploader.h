@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <random>
+#include <set>
 
 #include "base/thread.h"
 #include "journal/ledger.h"
@@ -49,6 +50,9 @@ class Uploader {
     std::optional<Error> error;
     bool gone = false;  // the store does not know it
     bool finishing = false;
+    bool fetch_all = false;     // the store would not copy a part: it is sent like any other
+    std::set<int> again;        // so such parts wait to be sent
+    std::set<int> copying;      // parts under way that the store makes of the version before
   };
   struct Flight {
     std::string slot;
@@ -122,6 +126,8 @@ class Uploader {
   void multipart_begun(const FlightPtr& flight, Result<UploadId> begun);
   void multipart_more(const FlightPtr& flight);
   void multipart_part(const FlightPtr& flight, int number, Result<SharedBytes> body);
+  [[nodiscard]] bool may_copy_part(const Flight& flight, std::uint64_t offset, std::uint64_t length) const;
+  void copy_part(const FlightPtr& flight, int number, std::uint64_t offset, std::uint64_t length);
   void multipart_part_done(const FlightPtr& flight, int number, std::uint64_t bytes, Result<Part> part);
   void multipart_spoiled(const FlightPtr& flight);
   void multipart_finish(const FlightPtr& flight);

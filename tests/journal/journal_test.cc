@@ -499,6 +499,52 @@ TEST_F(JournalTest, ALargeFileGoesUpInPartsAndARestartSendsOnlyWhatIsMissing) {
   EXPECT_EQ(flaky.calls({Verb::begin, ""}), 0u);
 }
 
+TEST_F(JournalTest, AChangeInTheMiddleOfALargeFileSendsOnlyThePartThatItIsIn) {
+  std::string bytes(200'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 251);
+  ASSERT_TRUE(world.write("long.wav", bytes));
+  ASSERT_TRUE(world.drain());
+  flaky.forget_calls();
+  const std::string change(100, 'x');
+  ASSERT_TRUE(world.patch("long.wav", 100'000, change));
+  bytes.replace(100'000, change.size(), change);
+  expect_bucket({{"long.wav", bytes}});
+  std::uint64_t sent = 0;
+  for (const Call& call : flaky.recorded()) sent += call.verb == Verb::part || call.verb == Verb::put ? call.length : 0;
+  EXPECT_EQ(sent, 16u << 10) << "one part of 16 KiB";
+  EXPECT_EQ(flaky.calls({Verb::part, "long.wav"}), 13u);
+}
+
+TEST_F(JournalTest, PartsThatTheStoreWillNotCopyAreSent) {
+  const std::string bytes(200'000, 'm');
+  ASSERT_TRUE(world.write("long.wav", bytes));
+  ASSERT_TRUE(world.drain());
+  const Error refused{Code::unsupported, "no copies of parts"};
+  flaky.add({.on = {Verb::part, "long.wav"}, .kind = FaultKind::error, .error = refused, .nth = 2, .times = 1});
+  ASSERT_TRUE(world.patch("long.wav", 100'000, "change"));
+  std::string wanted = bytes;
+  wanted.replace(100'000, 6, "change");
+  expect_bucket({{"long.wav", wanted}});
+}
+
+TEST_F(JournalTest, ALargeFileThatWasReplacedBySomebodyElseIsNotMixedWithTheirs) {
+  const std::string bytes(200'000, 'm');
+  ASSERT_TRUE(world.write("long.wav", bytes));
+  ASSERT_TRUE(world.drain());
+  flaky.add({.on = {Verb::finish, "long.wav"}, .kind = FaultKind::hold});
+  ASSERT_TRUE(world.patch("long.wav", 100'000, "change"));
+  flaky.wait_held(1);
+  const std::string theirs(200'000, 't');
+  PutRequest foreign;
+  foreign.key = "long.wav";
+  foreign.body = share(theirs);
+  ASSERT_TRUE(blocking<PutReply>([&](auto done) { store.put(foreign, {}, std::move(done)); }));
+  flaky.clear();
+  flaky.release_held();
+  (void)world.drain();
+  EXPECT_EQ(store.bytes_of("long.wav"), theirs);
+}
+
 TEST_F(JournalTest, AMultipartUploadThatTheStoreForgotBeginsAnew) {
   const std::string bytes(200'000, 'm');
   const Error forgotten{Code::not_found, "no such upload"};
