@@ -31,6 +31,8 @@ struct AnalysisJob {
   std::string name;                // path in the batch: hints are taken from it
   bool library_known = false;
   std::stop_token cancel;
+  std::string early;               // path of a file whose batch still settles: it is heard, and stands for nothing yet
+  std::optional<ItemResult> heard; // what was found out early of these very bytes
 };
 
 struct AnalysisDone {
@@ -42,6 +44,8 @@ struct AnalysisDone {
   std::optional<std::string> in_library;  // skip: it is there already
   std::optional<ItemRef> twin;           // another item stands for this content
   Result<ItemResult> result;             // only hashes if one of the two is set
+  std::string early;                     // the job's
+  std::uint64_t generation = 0;          // of the file that was heard
 };
 
 class AnalysisPool {

@@ -100,6 +100,7 @@ void ConductorCore::run(std::stop_token stop) {
     dispatch_analysis();
     dispatch_archives();
     dispatch_places();
+    listen_early();
     for (const DropPtr& drop : open_drops()) advance(*drop);
     publish_metrics();
   }

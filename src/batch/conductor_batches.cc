@@ -134,6 +134,7 @@ void ConductorCore::finish(Drop& drop, BatchState state) {
   std::erase_if(adopted_, [&](const auto& folder) { return folder.second == drop.serial; });
   drop.archives.clear();
   drop.newcomers.clear();
+  drop.early.clear();
   drop.last_number.clear();
   drop.followers.clear();
   drop.in_air.clear();

@@ -1,6 +1,7 @@
 // ConductorCore: the Conductor, in one class over several files, one concern each:
 //   conductor.cc           options, the doors, the loop of thread `batch`
 //   conductor_inbox.cc     what lies in the inbox becomes batches and items
+//   conductor_early.cc     files are listened to while their batch settles
 //   conductor_items.cc     an item on its way: analysis, twins, ends
 //   conductor_places.cc    … its place in the library, and the journal's answer
 //   conductor_archives.cc  an archive becomes a folder of items
@@ -63,6 +64,14 @@ struct Drop {
 
   Settle settle;
   std::optional<DropView> view;  // while receiving
+  struct Early {  // what was found out about a file while its batch settled; forgotten in a crash, and found out again
+    StagedId staged;
+    std::uint64_t job = 0;         // under way
+    std::uint64_t generation = 0;  // of the bytes that `result` is of
+    ResultExtent result;           // in the log
+  };
+  std::unordered_map<std::string, Early> early;  // by path in the batch; bounded
+  std::size_t early_next = 0;                    // of the view's files
   bool start_asked = false;
   std::stop_source cancel;
   std::uint64_t next_job = 1;
@@ -121,6 +130,10 @@ class ConductorCore final : public Conductor {
 
   // ---- conductor_items.cc
   void dispatch_analysis();
+  void listen_early();
+  bool listen_early(Drop& drop);
+  void keep_early(Drop& drop, AnalysisDone done);
+  [[nodiscard]] bool heard_early(Drop& drop, AnalysisJob& job, const Item& item, StagedId staged);
   bool dispatch_one(Drop& drop);
   void finish_analysis(AnalysisDone done);
   void accept_result(Drop& drop, std::uint32_t number, const ItemResult& result);

@@ -102,6 +102,7 @@ DropPtr ConductorCore::open_batch(const std::string& folder, const std::string& 
   }
   log_head(*drop);
   tell(*drop, "batch-created", nullptr);
+  tree_.load_tree(kRootInode, [](const Result<void>&) {});  // known by the time that it has settled
   return drop;
 }
 
@@ -118,6 +119,7 @@ void ConductorCore::receive(Drop& drop, DropView view, std::int64_t now_ns) {
   }
   const bool gone = view.files.empty();
   drop.view = std::move(view);
+  drop.early_next = 0;
   if (gone && complete) {
     {
       MutexLock lock(mutex_);

@@ -98,6 +98,7 @@ bool ConductorCore::dispatch_one(Drop& drop) {
   job.name = drop.batch->dropped_path(item);
   job.library_known = drop.batch->library_known;
   job.cancel = drop.cancel.get_token();
+  if (!heard_early(drop, job, item, record.staged)) return drop.batch->put_back_waiting(n), false;
   const std::uint64_t number = job.job;
   if (!pool_->try_submit(std::move(job))) return drop.batch->put_back_waiting(n), false;
   move(drop, n, Step::analysing);
@@ -109,6 +110,7 @@ void ConductorCore::finish_analysis(AnalysisDone done) {
   const DropPtr found = find(done.item.batch);
   if (!found) return;
   Drop& drop = *found;
+  if (!done.early.empty()) return keep_early(drop, std::move(done));
   const std::uint32_t n = done.item.number;
   const auto job = drop.jobs.find(n);
   if (job == drop.jobs.end() || job->second != done.job) {  // cancelled, or begun anew, meanwhile

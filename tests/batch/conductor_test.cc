@@ -56,6 +56,39 @@ TEST_F(ConductorTest, ADroppedFolderIsAnalysedFiledAndLeavesTheInbox) {
   EXPECT_EQ(rig.rows(batch.id).size(), 3u);
 }
 
+TEST_F(ConductorTest, FilesAreListenedToWhileTheirFolderSettles) {
+  testing::RigOptions patient = options();
+  patient.settle = Millis(3'600'000);
+  DropRig rig(store_, patient);
+  rig.drop("kicks/a.wav", make_wav(0.3, 1));
+  rig.drop("kicks/b.wav", make_wav(0.3, 2));
+  rig.drop("kicks/same as a.wav", make_wav(0.3, 1));
+  rig.wait_counter("cratedrive_batch_heard_early_total", 2);  // those whose writers were gone when the last one came
+  EXPECT_EQ(samples_in_bucket(), 0u);
+  const std::string id = rig.wait_for([](const BatchProgress& b) { return b.state == BatchState::receiving; }).id;
+  ASSERT_TRUE(rig.conductor().command(id, "start"));
+  const BatchProgress batch = rig.wait_final(id);
+  EXPECT_EQ(batch.files_done, 2u);
+  EXPECT_EQ(batch.files_skipped, 1u);
+  EXPECT_EQ(memory_.head_of("kicks/b.wav")->metadata.at("rate"), "22050");
+}
+
+TEST_F(ConductorTest, AFileThatWasWrittenAgainAfterItWasHeardIsStoredAsItIs) {
+  testing::RigOptions patient = options();
+  patient.settle = Millis(3'600'000);
+  DropRig rig(store_, patient);
+  rig.drop("kicks/a.wav", make_wav(0.3, 1));
+  rig.drop("kicks/b.wav", make_wav(0.3, 3));  // makes the batch look again
+  rig.wait_counter("cratedrive_batch_heard_early_total", 1);
+  const std::string again = make_wav(0.4, 2);
+  rig.drop("kicks/a.wav", again);
+  const std::string id = rig.wait_for([](const BatchProgress& b) { return b.state == BatchState::receiving; }).id;
+  ASSERT_TRUE(rig.conductor().command(id, "start"));
+  rig.wait_final(id);
+  EXPECT_EQ(memory_.bytes_of("kicks/a.wav"), again);
+  EXPECT_EQ(memory_.head_of("kicks/a.wav")->metadata.at("xxh128"), xxh3_128(again).hex());
+}
+
 TEST_F(ConductorTest, TheReportIsAnObjectAndAFile) {
   DropRig rig(store_, options());
   rig.drop("kicks/a.wav", make_wav(0.2, 1));

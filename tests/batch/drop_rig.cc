@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "base/codec.h"
 
@@ -197,6 +198,10 @@ std::set<std::string> DropRig::inbox() const {
 bool DropRig::in_library(const std::string& path) const {
   const auto entry = meta_->resolve(path);
   return entry && entry->has_value();
+}
+
+void DropRig::wait_counter(const std::string& name, std::uint64_t value) const {
+  while (metrics_.counter_sum(name) < value) std::this_thread::yield();
 }
 
 std::vector<std::string> DropRig::events() const {

@@ -59,6 +59,7 @@ class DropRig {
   [[nodiscard]] std::vector<std::string> events() const;
 
   Conductor& conductor() { return *conductor_; }
+  void wait_counter(const std::string& name, std::uint64_t value) const;  // until it is so high
   Journal& journal() { return *journal_; }
   MetaStore& meta() { return *meta_; }
 
