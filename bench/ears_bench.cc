@@ -1,5 +1,5 @@
 // ears_bench SET…: what the built-in ears reach on labelled sets, one table for people. --list prints every answer,
-// --evidence what bench/ears_fit reads.
+// --evidence and --timbres what bench/ears_fit reads.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -129,6 +129,18 @@ void print_kinds(const Rows& rows) {
               [](const Answer& a) { return !a.clean.key; });
 }
 
+void print_classes(const Rows& rows) {
+  std::printf("\n%-28s %c %5s  %5s\n", "Class of one-shots", ' ', "files", "right");
+  std::set<std::string> classes;
+  for (const Answer& a : rows) {
+    if (!a.truth.sound_class.empty()) classes.insert(a.truth.sound_class);
+  }
+  for (const std::string& name : classes) {
+    print_share(name.c_str(), rows, [&](const Answer& a) { return a.truth.sound_class == name; },
+                [&](const Answer& a) { return a.clean.sound_class == name; });
+  }
+}
+
 void print_onsets(const Rows& rows) {
   std::printf("\n%-28s %c %5s  %5s %5s %5s\n", "Onsets within 25 ms", ' ', "files", "F", "prec.", "rec.");
   std::map<std::string, std::array<OnsetScore, 2>> scores;
@@ -190,6 +202,7 @@ int run(const std::vector<std::string>& folders, bool listing) {
   print_tempos(rows);
   print_keys(rows);
   print_kinds(rows);
+  print_classes(rows);
   print_onsets(rows);
   std::printf("\n%zu files, %.0f s of sound in %.1f s of one core: %.0f x realtime, %.0f files/s\n", rows.size(), heard_s,
               cost_s, heard_s / cost_s, static_cast<double>(rows.size()) / cost_s);
@@ -203,11 +216,13 @@ int run(const std::vector<std::string>& folders, bool listing) {
 int main(int argc, char** argv) {
   std::vector<std::string> folders(argv + 1, argv + argc);
   const bool listing = !folders.empty() && folders.front() == "--list";
+  const bool timbres = !folders.empty() && folders.front() == "--timbres";
   const bool evidence = !folders.empty() && folders.front() == "--evidence";
-  if (listing || evidence) folders.erase(folders.begin());
+  if (listing || evidence || timbres) folders.erase(folders.begin());
   if (folders.empty()) {
-    std::fprintf(stderr, "usage: ears_bench [--list | --evidence] SET...\n");
+    std::fprintf(stderr, "usage: ears_bench [--list | --evidence | --timbres] SET...\n");
     return 2;
   }
+  if (timbres) return cd::bench::print_timbres(folders);
   return evidence ? cd::bench::print_evidence(folders) : cd::bench::run(folders, listing);
 }

@@ -10,4 +10,7 @@ namespace cd::bench {
 // set cannot be read.
 [[nodiscard]] int print_evidence(const std::vector<std::string>& folders);
 
+// The same for the class of one-shots: file, origin, class, timbre.
+[[nodiscard]] int print_timbres(const std::vector<std::string>& folders);
+
 }  // namespace cd::bench

@@ -55,6 +55,33 @@ std::string origin_of(const std::string& path) {
   return stem;
 }
 
+bool says(const std::string& name, std::initializer_list<const char*> words) {
+  return std::any_of(words.begin(), words.end(), [&](const char* word) { return name.find(word) != std::string::npos; });
+}
+
+// The class that the name of a one-shot or its folder tells, as its maker meant it.
+std::string class_by_name(const Truth& truth) {
+  if (truth.kind != "oneshot" && truth.kind != "fx") return {};
+  if (truth.content == "basses") return "bass";
+  if (truth.content == "effects" || truth.content == "misc") return "fx";
+  if (truth.content == "instruments" || truth.content == "stringsnpads") return "other";
+  std::string name = truth.path.substr(truth.path.find_last_of('/') + 1);
+  if (const std::size_t kit = name.find("__"); kit != std::string::npos) name = name.substr(kit + 2);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  name = name.substr(0, name.find_last_of('.'));
+  if (says(name, {"djembe", "conga", "bongo", "cowbell", "clave", "tamb", "wood", "maraca", "shak", "snap", "stick", "rim",
+                  "agogo", "cabasa", "guiro", "triang", "timbal", "perc", "water"}))
+    return "percussion";
+  if (says(name, {"clap"})) return "clap";
+  if (says(name, {"snare"}) || name.starts_with("sn") || name.starts_with("sd")) return "snare";
+  if (says(name, {"kick", "bassdrum", "bdrum"}) || name.starts_with("bd")) return "kick";
+  if (says(name, {"tom"}) || name.starts_with("tm")) return "tom";
+  if (says(name, {"hat"}) || name.starts_with("hh")) return "hat";
+  if (says(name, {"crash", "ride", "cymb", "china", "splash"}) || name.starts_with("rd") || name.starts_with("cr"))
+    return "cymbal";
+  return {};
+}
+
 struct Pcm {
   SF_INFO info{};
   std::vector<float> samples;
@@ -130,6 +157,7 @@ Result<std::vector<Truth>> read_truth(const std::string& folder) {
     truth.key = row["key"];
     if (!row["onsets"].empty()) truth.onsets_path = folder + "/" + row["onsets"];
     truth.origin = origin_of(truth.path);
+    truth.sound_class = class_by_name(truth);
     truth.second_half = hash(truth.origin) % 2 == 1;
     out.push_back(std::move(truth));
   }

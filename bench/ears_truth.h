@@ -17,6 +17,7 @@ struct Truth {
   double bpm = 0;   // 0: not known
   std::string key;  // "" or "A minor"
   std::string onsets_path;
+  std::string sound_class;  // of one-shots, by the words of their names; or empty
   std::string origin;  // song, groove or drum kit
   bool second_half = false;
 };

@@ -9,10 +9,14 @@
 #include "analyze/condition.h"
 #include "analyze/container.h"
 #include "analyze/decoder.h"
+#include "analyze/grid.h"
 #include "analyze/loudness.h"
 #include "analyze/name_hint.h"
 #include "analyze/onsets.h"
+#include "analyze/pitch.h"
 #include "analyze/shape.h"
+#include "analyze/sound_class.h"
+#include "analyze/tags.h"
 #include "analyze/tempo.h"
 #include "analyze/tonality.h"
 #include "analyze/waveform.h"
@@ -93,7 +97,10 @@ class FeatureSet {
     features_.push_back(std::make_unique<WaveformMeter>());
     features_.push_back(std::move(onsets));
     features_.push_back(std::make_unique<ShapeMeter>());
+    features_.push_back(std::make_unique<SoundClassMeter>(heard));
+    features_.push_back(std::make_unique<PitchMeter>(info));
     features_.push_back(std::make_unique<TempoMeter>(heard));
+    features_.push_back(std::make_unique<GridMeter>(heard));
     features_.push_back(std::make_unique<TonalityMeter>(info, excerpt));
   }
 
@@ -150,6 +157,13 @@ void add_loop_label(const AudioDecoder& decoder, Report& report) {
   const Kind kind = label->one_shot ? Kind::one_shot : Kind::loop;
   if (label->bpm) report.hints.push_back({HintField::bpm, HintSource::acid_chunk, bpm_text(*label->bpm)});
   report.hints.push_back({HintField::kind, HintSource::acid_chunk, std::string(name_of(kind))});
+  if (label->root)
+    report.hints.push_back({HintField::root, HintSource::acid_chunk, Root{.midi = *label->root}.name()});
+}
+
+void add_root_label(const AudioDecoder& decoder, Report& report) {
+  if (const auto note = decoder.root_label())
+    report.hints.push_back({HintField::root, HintSource::smpl_chunk, Root{.midi = *note}.name()});
 }
 
 Status listen(AudioDecoder& decoder, WatchedSource& source, const AnalyzeOptions& options, Report& report) {
@@ -210,7 +224,11 @@ Result<Report> analyze(ByteSource& bytes, std::string_view name, const AnalyzeOp
     return report;
   }
   report.hints = hints_of_name(name);
+  const auto tagged = hints_of_tags(source);
+  CD_TRY_VOID(source.check());
+  report.hints.insert(report.hints.end(), tagged.begin(), tagged.end());
   add_loop_label(**decoder, report);
+  add_root_label(**decoder, report);
   if (auto truncation = find_truncation(source, report.type))
     report.warnings.push_back(std::move(*truncation));
   CD_TRY_VOID(listen(**decoder, source, options, report));

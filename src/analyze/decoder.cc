@@ -239,8 +239,17 @@ std::optional<AudioDecoder::LoopLabel> AudioDecoder::loop_label() const {
   LoopLabel label;
   label.one_shot = info.loop_mode == SF_LOOP_NONE;
   if (!label.one_shot && std::isfinite(info.bpm) && info.bpm >= 20 && info.bpm <= 400) label.bpm = info.bpm;
+  if (info.root_key > 0 && info.root_key <= 127 && info.root_key != 60) label.root = info.root_key;
   if (!label.one_shot && !label.bpm) return std::nullopt;
   return label;
+}
+
+std::optional<int> AudioDecoder::root_label() const {
+  SF_INSTRUMENT instrument{};
+  if (sf_command(handle_->file, SFC_GET_INSTRUMENT, &instrument, sizeof instrument) != SF_TRUE) return std::nullopt;
+  const int note = instrument.basenote;
+  if (note < 1 || note > 127 || note == 60) return std::nullopt;
+  return note;
 }
 
 }  // namespace cd

@@ -35,8 +35,11 @@ class AudioDecoder {
   struct LoopLabel {
     std::optional<double> bpm;
     bool one_shot = false;
+    std::optional<int> root;  // MIDI note
   };
   [[nodiscard]] std::optional<LoopLabel> loop_label() const;
+  // The MIDI note of an `smpl` or `inst` chunk. None for 0 and 60, which programs write when they do not know.
+  [[nodiscard]] std::optional<int> root_label() const;
 
  private:
   struct Handle;

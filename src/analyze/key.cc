@@ -1,7 +1,8 @@
-// Key: its names. Camelot numbers: https://mixedinkey.com/camelot-wheel/; Open Key is the same wheel turned
+// Key and Root: their names. Camelot numbers: https://mixedinkey.com/camelot-wheel/; Open Key is the same wheel turned
 // by 7.
 #include <array>
 #include <cctype>
+#include <charconv>
 
 #include "analyze/report.h"
 #include "base/text.h"
@@ -75,6 +76,31 @@ std::optional<Key> parse_key(std::string_view given) {
     return std::nullopt;
   }
   return key;
+}
+
+std::string Root::name() const {
+  constexpr std::array<std::string_view, 12> kNotes{"C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"};
+  return std::string(kNotes[static_cast<std::size_t>(midi % 12)]) + std::to_string(midi / 12 - 1);
+}
+
+std::optional<Root> parse_root(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  constexpr std::string_view kLetters = "CDEFGAB";
+  constexpr std::array<int, 7> kSemitones{0, 2, 4, 5, 7, 9, 11};
+  const std::size_t letter = kLetters.find(text[0]);
+  if (letter == std::string_view::npos) return std::nullopt;
+  int note = kSemitones[letter];
+  std::string_view rest = text.substr(1);
+  if (rest[0] == '#' || rest[0] == 'b') {
+    note += rest[0] == '#' ? 1 : -1;
+    rest.remove_prefix(1);
+  }
+  int octave = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), octave);
+  if (error != std::errc{} || end != rest.data() + rest.size() || octave < -1 || octave > 9) return std::nullopt;
+  const int midi = 12 * (octave + 1) + note;
+  if (midi < 0 || midi > 127) return std::nullopt;
+  return Root{.midi = midi};
 }
 
 }  // namespace cd

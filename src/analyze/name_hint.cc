@@ -99,6 +99,36 @@ std::optional<Kind> kind_word(const std::vector<std::string_view>& words) {
   return std::nullopt;
 }
 
+struct ClassWord {
+  std::string_view word;
+  std::string_view sound_class;
+};
+constexpr auto kClassWords = std::to_array<ClassWord>({
+    {"kick", "kick"},       {"bd", "kick"},           {"bassdrum", "kick"},   {"snare", "snare"},
+    {"sd", "snare"},        {"clap", "clap"},         {"handclap", "clap"},   {"hat", "hat"},
+    {"hihat", "hat"},       {"hh", "hat"},            {"cymbal", "cymbal"},   {"crash", "cymbal"},
+    {"ride", "cymbal"},     {"splash", "cymbal"},     {"tom", "tom"},         {"perc", "percussion"},
+    {"conga", "percussion"}, {"bongo", "percussion"}, {"shaker", "percussion"}, {"cowbell", "percussion"},
+    {"rim", "percussion"},  {"rimshot", "percussion"}, {"clave", "percussion"}, {"tambourine", "percussion"},
+    {"percussion", "percussion"}, {"bass", "bass"},   {"lead", "lead"},       {"pad", "pad"},
+    {"keys", "keys"},       {"piano", "keys"},        {"rhodes", "keys"},     {"organ", "keys"},
+    {"vocal", "vocal"},     {"vox", "vocal"},         {"acapella", "vocal"},  {"fx", "fx"},
+    {"sfx", "fx"},          {"riser", "fx"},          {"impact", "fx"},
+});
+
+// The first word that names what is played: "kick", also as "kicks" and "Kick01".
+std::string class_word(const std::vector<std::string_view>& words) {
+  for (std::string_view word : words) {
+    while (!word.empty() && is_digit(word.back())) word.remove_suffix(1);
+    const std::string lower = to_lower_ascii(word);
+    for (const ClassWord& known : kClassWords) {
+      const bool plural = lower.size() == known.word.size() + 1 && lower.back() == 's' && known.word.size() > 2;
+      if (lower == known.word || (plural && lower.starts_with(known.word))) return std::string(known.sound_class);
+    }
+  }
+  return {};
+}
+
 bool is_mode_word(std::string_view lower) {
   return lower == "min" || lower == "minor" || lower == "maj" || lower == "major";
 }
@@ -131,10 +161,18 @@ std::optional<Key> camelot_word(std::string_view word) {
   return camelot ? parse_key(word) : std::nullopt;
 }
 
+// Open Key ("1m", "12d"): so short that it counts only beside a tempo.
+std::optional<Key> open_key_word(std::string_view word) {
+  const bool open_key = word.size() >= 2 && word.size() <= 3 && (word.back() == 'm' || word.back() == 'd') &&
+                        std::all_of(word.begin(), word.end() - 1, is_digit) && word.front() != '0';
+  return open_key ? parse_key(word) : std::nullopt;
+}
+
 struct Found {
   std::optional<double> bpm;
   std::optional<Key> key;
   std::optional<Kind> kind;
+  std::string sound_class;
 };
 
 Found read_words(const std::vector<std::string_view>& words) {
@@ -145,6 +183,8 @@ Found read_words(const std::vector<std::string_view>& words) {
   if (!found.key && (found.bpm || !any_word(words, kDrumWords))) {
     for (std::size_t i = 0; i < words.size() && !found.key; ++i) found.key = camelot_word(words[i]);
   }
+  for (std::size_t i = 0; i < words.size() && found.bpm && !found.key; ++i) found.key = open_key_word(words[i]);
+  found.sound_class = class_word(words);
   return found;
 }
 
@@ -168,6 +208,7 @@ void append(std::vector<Hint>& hints, const Found& found, HintSource source) {
   if (found.bpm) hints.push_back({HintField::bpm, source, bpm_text(*found.bpm)});
   if (found.key) hints.push_back({HintField::key, source, found.key->name()});
   if (found.kind) hints.push_back({HintField::kind, source, std::string(name_of(*found.kind))});
+  if (!found.sound_class.empty()) hints.push_back({HintField::sound_class, source, found.sound_class});
 }
 
 }  // namespace
@@ -202,6 +243,7 @@ std::vector<Hint> hints_of_name(std::string_view path) {
     if (!in_folders.bpm) in_folders.bpm = here.bpm;
     if (!in_folders.key) in_folders.key = here.key;
     if (!in_folders.kind) in_folders.kind = here.kind;
+    if (in_folders.sound_class.empty()) in_folders.sound_class = here.sound_class;
     folders = last == std::string_view::npos ? std::string_view{} : folders.substr(0, last);
   }
   append(hints, in_folders, HintSource::folder_name);

@@ -112,6 +112,13 @@ void OnsetMeter::add_frame(std::span<const float> power) {
   }
 }
 
+std::vector<double> OnsetMeter::band_centres_hz() const {
+  std::vector<double> out;
+  for (std::size_t b = 0; b + 1 < edges_.size(); ++b)
+    out.push_back(std::sqrt(static_cast<double>(edges_[b]) * static_cast<double>(edges_[b + 1])) * bin_hz_);
+  return out;
+}
+
 void OnsetMeter::build_curve() {
   const std::size_t bands = edges_.size() - 1;
   const std::size_t frames = bands == 0 ? 0 : bands_.size() / bands;
@@ -119,14 +126,15 @@ void OnsetMeter::build_curve() {
   const float loudest = *std::max_element(bands_.begin(), bands_.end());
   if (!(loudest > 1e-12F)) return;  // silence: below -120 dBFS
   find_sounding(frames);
+  const std::vector<double> centres_hz = band_centres_hz();
+  timbre_ = timbre_of({.values = bands_, .centres_hz = centres_hz, .rate_hz = curve_.rate_hz});
   const float gain = kFloor / loudest;
   for (float& band : bands_) band = 0.5F * std::log10(1.0F + gain * band);
   std::array<std::vector<float>*, 3> parts{&curve_.low, &curve_.mid, &curve_.high};
   std::array<float, 3> sizes{};
   std::vector<std::size_t> part_of(bands);
   for (std::size_t b = 0; b < bands; ++b) {
-    const double hz = std::sqrt(static_cast<double>(edges_[b]) * static_cast<double>(edges_[b + 1])) * bin_hz_;
-    part_of[b] = hz < kLowTo_hz ? 0 : hz < kHighFrom_hz ? 1 : 2;
+    part_of[b] = centres_hz[b] < kLowTo_hz ? 0 : centres_hz[b] < kHighFrom_hz ? 1 : 2;
     sizes[part_of[b]] += 1;
   }
   curve_.values.resize(frames);

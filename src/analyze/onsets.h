@@ -8,6 +8,7 @@
 
 #include "analyze/feature.h"
 #include "analyze/framer.h"
+#include "analyze/timbre.h"
 
 namespace cd {
 
@@ -32,16 +33,20 @@ class OnsetMeter final : public Feature {
 
   // Valid after finish().
   [[nodiscard]] const OnsetCurve& curve() const { return curve_; }
+  // Of the whole excerpt.
+  [[nodiscard]] const Timbre& timbre() const { return timbre_; }
 
  private:
   void add_frame(std::span<const float> power);
   void build_curve();
+  [[nodiscard]] std::vector<double> band_centres_hz() const;
   void find_sounding(std::size_t frames);
 
   const std::uint64_t excerpt_frames_;
   std::vector<std::size_t> edges_;  // bins; band b is [edges_[b], edges_[b + 1])
   std::vector<float> bands_;        // power, frame by frame: 4 MB for an excerpt of 120 s
   OnsetCurve curve_;
+  Timbre timbre_{};
   double bin_hz_ = 0;
   Framer framer_;
 };

@@ -2,24 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
+#include "analyze/agreement.h"
 #include "analyze/name_hint.h"
 
 namespace cd {
 
 namespace {
-
-// The best hint of a field: by source, and of one source the first.
-const Hint* best_hint(const std::vector<Hint>& hints, HintField field) {
-  const Hint* best = nullptr;
-  for (const Hint& hint : hints) {
-    if (hint.field == field && (best == nullptr || hint.source < best->source)) best = &hint;
-  }
-  return best;
-}
 
 std::string fixed(double value, int digits) {
   std::array<char, 64> text{};
@@ -65,6 +56,10 @@ std::string_view name_of(HintField field) {
       return "key";
     case HintField::kind:
       return "kind";
+    case HintField::sound_class:
+      return "class";
+    case HintField::root:
+      return "root";
   }
   return "bpm";
 }
@@ -73,6 +68,8 @@ std::string_view name_of(HintSource source) {
   switch (source) {
     case HintSource::acid_chunk:
       return "acid";
+    case HintSource::smpl_chunk:
+      return "smpl";
     case HintSource::tag:
       return "tag";
     case HintSource::file_name:
@@ -83,49 +80,20 @@ std::string_view name_of(HintSource source) {
   return "name";
 }
 
-std::optional<Sourced<Tempo>> Report::effective_bpm() const {
-  if (const Hint* hint = best_hint(hints, HintField::bpm)) {
-    double bpm = 0;
-    const char* end = hint->value.data() + hint->value.size();
-    const auto parsed = std::from_chars(hint->value.data(), end, bpm);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && bpm > 0) {
-      return Sourced<Tempo>{{bpm, 1}, std::string(name_of(hint->source))};
-    }
-  }
-  if (tempo) return Sourced<Tempo>{*tempo, "heard"};
-  return std::nullopt;
-}
-
-std::optional<Sourced<Key>> Report::effective_key() const {
-  if (const Hint* hint = best_hint(hints, HintField::key)) {
-    if (const auto labelled = parse_key(hint->value)) {
-      return Sourced<Key>{*labelled, std::string(name_of(hint->source))};
-    }
-  }
-  if (key) return Sourced<Key>{*key, "heard"};
-  return std::nullopt;
-}
-
-Sourced<Kind> Report::effective_kind() const {
-  if (const Hint* hint = best_hint(hints, HintField::kind)) {
-    const Kind labelled = kind_from_name(hint->value);
-    if (labelled != Kind::unknown) return {labelled, std::string(name_of(hint->source))};
-  }
-  return {kind, "heard"};
-}
-
 std::map<std::string, std::string> labels_of(const Report& report) {
   std::map<std::string, std::string> labels;
   if (const auto bpm = report.effective_bpm()) {
     labels["bpm"] = bpm_text(bpm->value.bpm);
     labels["bpm-confidence"] = fixed(bpm->value.confidence, 2);
     labels["bpm-source"] = bpm->source;
+    if (report.tempo && !same_tempo(bpm->value.bpm, report.tempo->bpm)) labels["bpm-heard"] = bpm_text(report.tempo->bpm);
   }
   if (const auto key = report.effective_key()) {
     labels["key"] = key->value.name();
     labels["camelot"] = key->value.camelot();
     labels["key-confidence"] = fixed(key->value.confidence, 2);
     labels["key-source"] = key->source;
+    if (report.key && !keys_mix(key->value, *report.key)) labels["key-heard"] = report.key->name();
   }
   if (report.loudness) {
     labels["lufs"] = fixed(report.loudness->integrated_lufs, 1);
@@ -133,6 +101,18 @@ std::map<std::string, std::string> labels_of(const Report& report) {
   }
   const Sourced<Kind> kind = report.effective_kind();
   if (report.is_audio && kind.value != Kind::unknown) labels["kind"] = name_of(kind.value);
+  if (const auto sound = report.effective_class()) {
+    labels["class"] = ascii(sound->value);
+    labels["class-source"] = sound->source;
+  }
+  if (const auto root = report.effective_root()) {
+    labels["root"] = root->value.name();
+    labels["root-source"] = root->source;
+  }
+  if (report.grid) {
+    labels["beats"] = std::to_string(report.grid->beats);
+    labels["bars"] = bpm_text(report.grid->bars);
+  }
   if (report.format) {
     labels["duration"] = fixed(report.format->duration_s, 3);
     labels["rate"] = std::to_string(report.format->sample_rate_hz);

@@ -21,6 +21,7 @@ namespace cd {
 
 inline constexpr std::size_t kWaveformColumnsMax = 200;
 inline constexpr std::size_t kOnsetsMax = 1000;
+inline constexpr std::size_t kSlicesMax = 256;
 
 enum class Kind { unknown, one_shot, loop, track };
 
@@ -47,6 +48,33 @@ struct Key {
 // Confidence 1. Empty: not a key.
 [[nodiscard]] std::optional<Key> parse_key(std::string_view text);
 
+// The note of a one-shot: 60 is C4.
+struct Root {
+  int midi = 60;
+  double cents = 0;  // above the note at A4 = 440 Hz, -50 to 50
+
+  [[nodiscard]] std::string name() const;  // "F#3"
+  friend bool operator==(const Root&, const Root&) = default;
+};
+
+// "C3", "F#2", "Bb-1": 60 is C4. Empty: not a note.
+[[nodiscard]] std::optional<Root> parse_root(std::string_view text);
+
+// The beats of a loop.
+struct Grid {
+  int beats = 0;
+  int beats_a_bar = 4;
+  double bars = 0;          // half a bar is 0.5
+  double first_beat_s = 0;  // behind leading silence
+  friend bool operator==(const Grid&, const Grid&) = default;
+};
+
+struct Slice {
+  double from_s = 0;
+  double to_s = 0;
+  friend bool operator==(const Slice&, const Slice&) = default;
+};
+
 // Always finite: a file that is silent, or all below the gate of -70 LUFS, has none.
 struct Loudness {
   double integrated_lufs = 0;      // EBU R 128
@@ -67,12 +95,12 @@ struct AudioFormat {
   friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
 };
 
-enum class HintField { bpm, key, kind };
+enum class HintField { bpm, key, kind, sound_class, root };
 // Best first: where two labels disagree, the earlier source counts.
-enum class HintSource { acid_chunk, tag, file_name, folder_name };
+enum class HintSource { acid_chunk, smpl_chunk, tag, file_name, folder_name };
 
-[[nodiscard]] std::string_view name_of(HintField field);    // "bpm", "key", "kind"
-[[nodiscard]] std::string_view name_of(HintSource source);  // "acid", "tag", "name", "folder"
+[[nodiscard]] std::string_view name_of(HintField field);    // "bpm", "key", "kind", "class", "root"
+[[nodiscard]] std::string_view name_of(HintSource source);  // "acid", "smpl", "tag", "name", "folder"
 
 // A label that somebody wrote. `value` is in the canonical form: "120", "92.5", "Am", "loop".
 struct Hint {
@@ -99,6 +127,11 @@ struct Report {
   std::optional<Key> key;      // never of drums and noise
   std::optional<Loudness> loudness;
   Kind kind = Kind::unknown;
+  std::string sound_class;   // of one-shots: "kick", "snare", "clap", "hat", "cymbal", "tom", "percussion", "bass",
+                             // "fx", "other"; else empty
+  std::optional<Root> root;  // of one-shots with one note
+  std::optional<Grid> grid;  // of loops that are a whole number of beats
+  std::vector<Slice> slices;  // of loops; kSlicesMax at most
 
   std::vector<double> onsets_s;  // ascending; of the first excerpt_s (AnalyzeOptions), kOnsetsMax at most
   std::vector<float>
@@ -109,6 +142,11 @@ struct Report {
   [[nodiscard]] std::optional<Sourced<Tempo>> effective_bpm() const;
   [[nodiscard]] std::optional<Sourced<Key>> effective_key() const;
   [[nodiscard]] Sourced<Kind> effective_kind() const;
+  [[nodiscard]] std::optional<Sourced<std::string>> effective_class() const;
+  [[nodiscard]] std::optional<Sourced<Root>> effective_root() const;
+  // One plain sentence for each field where a label and the ear, or two labels, say different things. Tempi within 4 %
+  // agree, and so do keys that mix (the same, a fifth apart, relative).
+  [[nodiscard]] std::vector<std::string> disagreements() const;
 
   friend bool operator==(const Report&, const Report&) = default;
 };
@@ -116,10 +154,12 @@ struct Report {
 // One JSON object, UTF-8, no line breaks:
 //   type, audio, kind, format{container, codec, sample_rate, channels, frames, duration},
 //   tempo{bpm, confidence}, key{name, camelot, confidence}, loudness{lufs, gated, true_peak, range},
-//   effective{bpm, bpm_source, key, camelot, key_source, kind, kind_source},
+//   class, root{note, midi, cents}, grid{beats, bars, beats_a_bar, first_beat}, slices[[from, to]],
+//   effective{bpm, bpm_source, key, camelot, key_source, kind, kind_source, class, class_source, root, root_source},
+//   disagreements[],
 //   onsets[], waveform[], hints[{field, value, source}], warnings[]
-// What is absent in the report is absent in the object. `effective` is for readers; report_from_json derives
-// it anew. Numbers are rounded as analyze() rounds them, so a report read back is equal to the one written.
+// What is absent in the report is absent in the object. `effective` and
+// `disagreements` are for readers; report_from_json derives them anew. Numbers are rounded as analyze() rounds them, so a report read back is equal to the one written.
 [[nodiscard]] std::string to_json(const Report& report);
 
 // corrupt: not JSON, or not a report. Unknown fields are skipped; values out of range are dropped.
@@ -128,7 +168,8 @@ struct Report {
 // Flat labels in printable ASCII; only what is known:
 //   bpm "120" or "92.5", bpm-confidence "0.93", bpm-source, key "Am", camelot "8A", key-confidence,
 //   key-source, lufs "-14.3", peak "-0.2", kind, duration "1.846", rate "44100", channels "2", format "wav",
-//   codec "pcm_16"
+//   codec "pcm_16", class "kick", class-source, root "F#3", root-source, beats "8", bars "2", and bpm-heard, key-heard
+//   where the ear and a label that outranks it disagree
 [[nodiscard]] std::map<std::string, std::string> labels_of(const Report& report);
 
 }  // namespace cd

@@ -29,6 +29,14 @@ Json effective_json(const Report& report) {
   const Sourced<Kind> kind = report.effective_kind();
   out["kind"] = name_of(kind.value);
   out["kind_source"] = kind.source;
+  if (const auto sound = report.effective_class()) {
+    out["class"] = sound->value;
+    out["class_source"] = sound->source;
+  }
+  if (const auto root = report.effective_root()) {
+    out["root"] = root->value.name();
+    out["root_source"] = root->source;
+  }
   return out;
 }
 
@@ -45,6 +53,12 @@ Json lists_json(const Report& report) {
   }
   out["hints"] = std::move(hints);
   out["warnings"] = report.warnings;
+  if (!report.slices.empty()) {
+    Json slices = Json::array();
+    for (const Slice& slice : report.slices) slices.push_back({slice.from_s, slice.to_s});
+    out["slices"] = std::move(slices);
+  }
+  if (auto disagreements = report.disagreements(); !disagreements.empty()) out["disagreements"] = std::move(disagreements);
   return out;
 }
 
@@ -120,13 +134,42 @@ std::optional<Loudness> loudness_from(const Json& json) {
   return out;
 }
 
+std::optional<Root> root_from(const Json& json) {
+  const Json* object = member(json, "root", Json::value_t::object);
+  if (object == nullptr) return std::nullopt;
+  const double midi = number_of(*object, "midi", -1);
+  if (midi < 0 || midi > 127) return std::nullopt;
+  return Root{static_cast<int>(midi), std::clamp(number_of(*object, "cents", 0), -50.0, 50.0)};
+}
+
+std::optional<Grid> grid_from(const Json& json) {
+  const Json* object = member(json, "grid", Json::value_t::object);
+  if (object == nullptr) return std::nullopt;
+  Grid grid{int_of(*object, "beats"), int_of(*object, "beats_a_bar"), number_of(*object, "bars", 0),
+            number_of(*object, "first_beat", 0)};
+  if (grid.beats < 1 || grid.beats_a_bar < 1 || grid.bars <= 0) return std::nullopt;
+  return grid;
+}
+
+std::vector<Slice> slices_from(const Json& json) {
+  std::vector<Slice> slices;
+  const Json* list = member(json, "slices", Json::value_t::array);
+  if (list == nullptr) return slices;
+  for (const Json& pair : *list) {
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number()) continue;
+    if (slices.size() < kSlicesMax) slices.push_back({pair[0].get<double>(), pair[1].get<double>()});
+  }
+  return slices;
+}
+
 std::optional<Hint> hint_from(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   const std::string field = string_of(json, "field");
   const std::string source = string_of(json, "source");
-  for (const HintField f : {HintField::bpm, HintField::key, HintField::kind}) {
-    for (const HintSource s :
-         {HintSource::acid_chunk, HintSource::tag, HintSource::file_name, HintSource::folder_name}) {
+  for (const HintField f :
+       {HintField::bpm, HintField::key, HintField::kind, HintField::sound_class, HintField::root}) {
+    for (const HintSource s : {HintSource::acid_chunk, HintSource::smpl_chunk, HintSource::tag, HintSource::file_name,
+                               HintSource::folder_name}) {
       if (name_of(f) == field && name_of(s) == source) return Hint{f, s, string_of(json, "value")};
     }
   }
@@ -176,6 +219,12 @@ std::string to_json(const Report& report) {
                   {"camelot", report.key->camelot()},
                   {"confidence", report.key->confidence}};
   }
+  if (!report.sound_class.empty()) out["class"] = report.sound_class;
+  if (const auto& r = report.root) out["root"] = {{"note", r->name()}, {"midi", r->midi}, {"cents", r->cents}};
+  if (const auto& g = report.grid) {
+    out["grid"] = {
+        {"beats", g->beats}, {"bars", g->bars}, {"beats_a_bar", g->beats_a_bar}, {"first_beat", g->first_beat_s}};
+  }
   if (const auto& l = report.loudness) {
     out["loudness"] = {{"lufs", l->integrated_lufs}, {"gated", l->gated}, {"true_peak", l->true_peak_dbtp}};
     if (l->range_lu) out["loudness"]["range"] = *l->range_lu;
@@ -196,6 +245,10 @@ Result<Report> report_from_json(std::string_view text) {
   report.tempo = tempo_from(json);
   report.key = key_from(json);
   report.loudness = loudness_from(json);
+  report.sound_class = string_of(json, "class");
+  report.root = root_from(json);
+  report.grid = grid_from(json);
+  report.slices = slices_from(json);
   read_lists(json, report);
   return report;
 }

@@ -5,6 +5,8 @@
 #include <complex>
 #include <numbers>
 
+#include "analyze/sound_class.h"
+
 namespace cd {
 
 namespace {
@@ -160,6 +162,7 @@ void TonalityMeter::add_frame(std::span<const float> power) {
 void TonalityMeter::finish(Report& report) {
   framer_.flush();
   if (!(all_peaks_ > 0)) return;
+  if (report.kind == Kind::one_shot && is_drum(report.sound_class)) return;  // a tom has a pitch, but no key
   report.key = estimate_key(fold(pitches_, estimate_tuning(pitches_)), clear_peaks_ / all_peaks_);
 }
 

@@ -21,6 +21,8 @@ Report full_report() {
   report.waveform = {-0.5F, 0.123F};
   report.hints = {{HintField::bpm, HintSource::file_name, "120"}};
   report.warnings = {"Clipped in 2 places."};
+  report.grid = Grid{.beats = 4, .beats_a_bar = 4, .bars = 1, .first_beat_s = 0.012};
+  report.slices = {{0, 0.5}, {0.5, 1.001}};
   return report;
 }
 
@@ -78,12 +80,52 @@ TEST(Report, ALabelInTheFileOutranksTheNameAndBothOutrankTheEar) {
   EXPECT_EQ(report.effective_bpm()->source, "heard");
 }
 
+TEST(Report, AOneShotReadBackIsEqualToTheOneWritten) {
+  Report report;
+  report.type = "audio/wav";
+  report.kind = Kind::one_shot;
+  report.sound_class = "bass";
+  report.root = Root{.midi = 33, .cents = -12};
+  report.hints = {{HintField::sound_class, HintSource::folder_name, "kick"}, {HintField::root, HintSource::smpl_chunk, "F#2"}};
+  const auto back = report_from_json(to_json(report));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, report);
+  EXPECT_EQ(report.effective_class()->value, "kick");
+  EXPECT_EQ(report.effective_root()->value.midi, 42);
+  EXPECT_EQ(report.effective_root()->source, "smpl");
+  EXPECT_EQ(report.root->name(), "A1") << "what was heard is kept";
+}
+
+TEST(Report, WhereALabelAndTheEarDisagreeBothAreShown) {
+  Report report = full_report();
+  EXPECT_TRUE(report.disagreements().empty()) << "119.98 is 120";
+  report.hints = {{HintField::bpm, HintSource::tag, "60"},
+                  {HintField::bpm, HintSource::file_name, "120"},
+                  {HintField::key, HintSource::file_name, "F#"}};
+  EXPECT_EQ(report.disagreements(), (std::vector<std::string>{"The tag says bpm 60, name says 120.",
+                                                              "The tag says bpm 60, it sounds like 119.98.",
+                                                              "The name says key F#, it sounds like Am."}));
+  EXPECT_EQ(labels_of(report)["bpm"], "60");
+  EXPECT_EQ(labels_of(report)["bpm-heard"], "119.98");
+  EXPECT_EQ(labels_of(report)["key-heard"], "Am");
+  report.hints = {{HintField::key, HintSource::file_name, "C"}};
+  EXPECT_TRUE(report.disagreements().empty()) << "the relative key mixes";
+  EXPECT_EQ(labels_of(report).count("key-heard"), 0U);
+}
+
+TEST(RootName, IsReadAsItIsWritten) {
+  for (int midi = 0; midi < 128; ++midi) EXPECT_EQ(parse_root(Root{.midi = midi}.name())->midi, midi);
+  EXPECT_EQ(parse_root("Bb3")->midi, 58);
+  for (const char* none : {"", "C", "H3", "C#", "C99", "am", "G#9", "3C"}) EXPECT_FALSE(parse_root(none)) << none;
+}
+
 TEST(Report, LabelsAreFlatAndShort) {
   const std::map<std::string, std::string> expected{
       {"bpm", "120"},    {"bpm-confidence", "1.00"}, {"bpm-source", "name"},  {"key", "Am"},
       {"camelot", "8A"}, {"key-confidence", "0.71"}, {"key-source", "heard"}, {"lufs", "-14.3"},
       {"peak", "-0.2"},  {"kind", "loop"},           {"duration", "2.000"},   {"rate", "44100"},
-      {"channels", "2"}, {"format", "wav"},          {"codec", "pcm_16"}};
+      {"channels", "2"}, {"format", "wav"},          {"codec", "pcm_16"},     {"beats", "4"},
+      {"bars", "1"}};
   EXPECT_EQ(labels_of(full_report()), expected);
 }
 
