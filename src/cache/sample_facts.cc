@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kSure = 0.5;  // confidence from which what was heard counts as known
 constexpr std::size_t kWordMax = 32;
+constexpr double kLufsMost = 1'000;  // further from 0 nothing was measured
 constexpr std::array<std::string_view, 12> kMinor{"Abm", "Ebm", "Bbm", "Fm", "Cm", "Gm",
                                                   "Dm",  "Am",  "Em",  "Bm", "F#m", "Dbm"};
 constexpr std::array<std::string_view, 12> kMajor{"B", "F#", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E"};
@@ -55,7 +56,8 @@ std::optional<std::int64_t> moment_of_batch(std::string_view id) {
   }
   using namespace std::chrono;
   const year_month_day day{year(part[0]), month(static_cast<unsigned>(part[1])), std::chrono::day(static_cast<unsigned>(part[2]))};
-  if (!day.ok()) return std::nullopt;
+  // Years that 64 bits of nanoseconds hold, and times of a day.
+  if (!day.ok() || part[0] < 1970 || part[0] > 2200 || part[3] > 23 || part[4] > 59 || part[5] > 60) return std::nullopt;
   const auto at = sys_days(day) + hours(part[3]) + minutes(part[4]) + seconds(part[5]);
   return duration_cast<nanoseconds>(at.time_since_epoch()).count();
 }
@@ -100,7 +102,7 @@ SampleFacts facts_of(InodeId folder, const MetaRecord& record) {
   f.key_sure = f.key != 0 && is_sure(record, "key-source", "key-confidence");
   f.kind = word(label(record, "kind"));
   f.sound = word(label(record, "class"));
-  f.lufs = number(label(record, "lufs"));
+  if (const auto lufs = number(label(record, "lufs")); lufs && std::abs(*lufs) < kLufsMost) f.lufs = lufs;
   f.duration_s = number(label(record, "duration")).value_or(-1);
   f.arrived_ns = moment_of_batch(label(record, "batch")).value_or(record.attr.ctime_ns);
   return f;

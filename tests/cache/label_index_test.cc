@@ -141,6 +141,19 @@ TEST(SampleFactsTest, FactsAreReadBackAsTheyWereWritten) {
   EXPECT_FALSE(decode_facts("x"));
 }
 
+TEST(SampleFactsTest, LabelsThatNoNumberCanHoldAreNotThere) {
+  MetaRecord record;
+  record.attr.ctime_ns = 7;
+  record.metadata = {{"lufs", "1e308"}, {"duration", "1e300"}, {"bpm", "1e308"}, {"batch", "99991231-235959-x"}};
+  const SampleFacts facts = facts_of(InodeId(7), record);
+  EXPECT_EQ(facts.lufs, std::nullopt);
+  EXPECT_EQ(facts.bpm, 0);
+  EXPECT_EQ(facts.arrived_ns, 7);
+  EXPECT_TRUE(decode_facts(encode(facts)));
+  record.metadata["batch"] = "20260131-996000-x";
+  EXPECT_EQ(facts_of(InodeId(7), record).arrived_ns, 7);
+}
+
 TEST(SampleFactsTest, TheCamelotWheelHasTwentyFourPlaces) {
   for (int n = 1; n <= 24; ++n) EXPECT_EQ(camelot_number(camelot_text(n)), n);
   EXPECT_EQ(key_folder(camelot_number("8A")), "8A Am");
