@@ -12,6 +12,8 @@ find "$LMMS" -type f | sort | awk 'NR % 45 == 0' | while read -r file; do cp "$f
 cp "$(find "$LMMS" -name '*.ogg' | sort | head -n 1)" "$FOLDER/deep/er/once.ogg"
 cp "$FOLDER/deep/er/once.ogg" "$FOLDER/again.ogg"
 : > "$FOLDER/empty.wav"
+python3 "$ROOT/scripts/make-samples" "$WORK/pack" > /dev/null
+tar -C "$WORK/pack" -cf "$WORK/more.tar" .
 
 fetch_bucket() { cp -r "$BUCKET" "$1"; }
 is_dead() { ! daemon_of "$DRIVE" > /dev/null; }
@@ -37,6 +39,18 @@ a_batch_survives_death_at() { # POINT[:N]
   within 60 batches_ended kit
   drained "$DRIVE" 60
   account_for "$FOLDER" kit
+  unmount_drive "$DRIVE"
+}
+
+an_archive_survives_death_at() { # POINT[:N]
+  fresh_drive "$1"
+  CRATEDRIVE_CRASH=$1 mount_drive "$URL" "$DRIVE" > /dev/null
+  cp "$WORK/more.tar" "$DRIVE/inbox/"
+  within 60 is_dead
+  mount_drive "$URL" "$DRIVE" > /dev/null
+  within 60 inbox_is_empty
+  drained "$DRIVE" 60
+  python3 "$SUPPORT/same_tree.py" "$WORK/pack" "$DRIVE/more"
   unmount_drive "$DRIVE"
 }
 
@@ -70,6 +84,8 @@ a_read_survives_death_while_its_block_is_kept() {
 for point in $(grep -rhoE 'crash_point\("batch\.[^"]+"\)' "$ROOT/src/batch" | cut -d'"' -f2 | sort -u); do
   case $point in
     batch.after_cancel) case_ok a_cancelled_batch_stays_cancelled_after_death_at $point ;;
+    *archive* | *handover* | *unpacked*) case_ok an_archive_survives_death_at "$point" ;;
+    batch.unpack_file) case_ok an_archive_survives_death_at "$point"; case_ok an_archive_survives_death_at "$point:3" ;;
     *report* | *unlink*) case_ok a_batch_survives_death_at "$point" ;;
     *) case_ok a_batch_survives_death_at "$point"; case_ok a_batch_survives_death_at "$point:3" ;;
   esac
