@@ -33,7 +33,7 @@ Status Content::load(const MetaStore& meta, Namespace& names) {
 // Whoever unlinks the file from now on leaves the object to us until we close it.
 void Content::announce(Namespace& names) {
   const bool stored = bytes_.version || (bytes_.staged && bytes_.staged->base());
-  if (reading_ || !stored) return;
+  if (reading_ || closed_ || !stored) return;
   names.reader_opened(ino_);
   reading_ = true;
 }
@@ -85,6 +85,7 @@ void Content::close_all(Namespace& names) {
   MutexLock lock(mutex_);
   if (reading_) names.reader_closed(ino_);
   reading_ = false;
+  closed_ = true;
 }
 
 Status Content::reload(const MetaStore& meta, Namespace& names) {

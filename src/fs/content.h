@@ -64,6 +64,7 @@ class Content {
   Attributes attr_ CD_GUARDED_BY(mutex_);
   bool loaded_ CD_GUARDED_BY(mutex_) = false;
   bool reading_ CD_GUARDED_BY(mutex_) = false;  // Namespace knows that we read what is stored
+  bool closed_ CD_GUARDED_BY(mutex_) = false;   // the last handle is gone; who still looks holds nothing back
   int writers_ CD_GUARDED_BY(mutex_) = 0;
 };
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <set>
 
+#include "fs/content.h"
 #include "tests/fs/drive.h"
 
 namespace cd {
@@ -30,6 +31,21 @@ std::string pattern(std::size_t size) {
   std::string bytes(size, '\0');
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>('a' + i * 7 / 3 % 26);
   return bytes;
+}
+
+// An unlink may look at what was open while its last handle is being closed.
+TEST(ContentTest, WhoLooksAfterTheLastCloseHoldsNothingBack) {
+  Drive drive;
+  ASSERT_TRUE(drive.save("f", "x"));
+  ASSERT_TRUE(drive.drain());
+  Contents contents;
+  Namespace& names = drive.journal->tree();
+  const auto content = contents.acquire(drive.stat("f")->ino);
+  ASSERT_TRUE(content->open_reader(*drive.meta, names));
+  contents.release(content, names);
+  ASSERT_TRUE(content->reload(*drive.meta, names));
+  ASSERT_TRUE(drive.unlink("f"));
+  for (const UploadView& upload : drive.journal->uploads(10)) EXPECT_NE(upload.state, "open") << upload.path;
 }
 
 // ---- names and bytes

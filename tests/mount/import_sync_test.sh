@@ -52,14 +52,14 @@ a_folder_goes_up_and_comes_down() {
   head -c 3000 /dev/urandom > "$LEFT/a.bin"
   head -c 20000000 /dev/urandom > "$LEFT/sub/large.bin"
   : > "$LEFT/empty"
-  run sync --dry-run "$LEFT" "$RIGHT" | grep -q '^3 to do'
+  contains "$(run sync --dry-run "$LEFT" "$RIGHT")" '3 to do'
   test ! -e "$WORK/right/a.bin"
   run sync "$LEFT" "$RIGHT"
   cmp "$LEFT/sub/large.bin" "$WORK/right/sub/large.bin"
   run sync "$RIGHT" "$WORK/copy"
   diff -r "$LEFT" "$WORK/copy"
   same "$(stat -c %Y "$LEFT/a.bin")" "$(stat -c %Y "$WORK/copy/a.bin")" mtime
-  run sync "$LEFT" "$RIGHT" | grep -q '^0 up, 0 down, 0 removed, 0 in conflict (both kept), 3 the same'
+  contains "$(run sync "$LEFT" "$RIGHT")" '0 up, 0 down, 0 removed, 0 in conflict (both kept), 3 the same'
 }
 
 # S48 "What changed on both sides is kept twice"
@@ -71,7 +71,7 @@ both_ways_changes_meet_and_conflicts_are_kept() {
   same left "$(cat "$WORK/right/only left")"
   echo mine > "$LEFT/a.bin"
   echo theirs > "$WORK/right/a.bin"
-  run sync --both "$LEFT" "$RIGHT" | grep -q '1 in conflict'
+  contains "$(run sync --both "$LEFT" "$RIGHT")" '1 in conflict'
   same theirs "$(cat "$LEFT/a.bin")"
   same mine "$(cat "$LEFT"/a\ \(conflict*.bin)"
   same mine "$(cat "$WORK/right"/a\ \(conflict*.bin)"

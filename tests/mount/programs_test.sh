@@ -74,7 +74,7 @@ tar_goes_there_and_back() {
   python3 "$SUPPORT/same_tree.py" "$WORK/tree" "$WORK/retarred"
   tar -C "$WORK/tree" -cf "$DRIVE/grown.tar" src/deep
   tar -C "$WORK/tree" -rf "$DRIVE/grown.tar" src/nothing
-  tar -tf "$DRIVE/grown.tar" | grep -qx src/nothing
+  contains "$(tar -tf "$DRIVE/grown.tar")" src/nothing
 }
 
 zip_goes_there_and_back() {

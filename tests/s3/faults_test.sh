@@ -121,7 +121,7 @@ a_warm_mount_works_with_the_server_away() {
   unmount_drive "$DRIVE" > /dev/null
   proxy_rules refuse
   mount_drive "$URL" "$DRIVE" > /dev/null
-  ls "$DRIVE/up" | grep -qx status503
+  contains "$(ls "$DRIVE/up")" status503
   cmp "$WORK/up-status503" "$DRIVE/up/status503"
   head -c 50000 /dev/urandom > "$WORK/up-away"
   cp "$WORK/up-away" "$DRIVE/up/away"
@@ -153,7 +153,7 @@ umount_now_is_quick_while_the_server_is_stalled() {
   proxy_rules
   mount_drive "$URL" "$DRIVE" > /dev/null
   drained "$DRIVE" 60
-  rclone lsf S3:crate/up | grep -qx left
+  contains "$(rclone lsf S3:crate/up)" left
   unmount_drive "$DRIVE" > /dev/null
 }
 
