@@ -118,13 +118,13 @@ Result<bool> keep_by_other_name(const Ledger& ledger, Change& change, const std:
   return true;
 }
 
-Result<InodeId> file_behind(MetaStore::Writer& writer, const Intent& intent, InodeId own) {
+Result<InodeId> file_behind(MetaStore::Writer& writer, const Intent& intent, const MetaRecord& now) {
   if (intent.link.empty() || !intent.live()) return InodeId{};
   CD_TRY(const auto there, writer.resolve_raw(intent.link));
   const bool is_file = there && !there->record.is_directory() && !there->record.whiteout && !there->record.link_of;
-  if (!is_file || there->record.ino == own) return InodeId{};
+  if (!is_file || there->record.ino == now.ino) return InodeId{};
   // Somebody else may have put another file there since.
-  const bool same = intent.kind == IntentKind::link ||
+  const bool same = intent.kind == IntentKind::link || now.link_of == there->record.ino ||
                     (intent.source && there->record.remote && intent.source->cache_id == there->record.remote->cache_id);
   return same ? there->record.ino : InodeId{};
 }

@@ -26,7 +26,7 @@ void redirect_links(const Ledger& ledger, Change& change, const std::map<std::st
 // Gives back whether it lives on.
 [[nodiscard]] Result<bool> keep_by_other_name(const Ledger& ledger, Change& change, const std::string& path,
                                               const MetaEntry& file);
-// The inode that an intent's name is one more name of; none if that is not in the tree, or is the name itself.
-[[nodiscard]] Result<InodeId> file_behind(MetaStore::Writer& writer, const Intent& intent, InodeId own);
+// The inode that an intent's name is one more name of; none if that is not in the tree. `now`: the name's record so far.
+[[nodiscard]] Result<InodeId> file_behind(MetaStore::Writer& writer, const Intent& intent, const MetaRecord& now);
 
 }  // namespace cd

@@ -349,7 +349,7 @@ Status Ledger::apply(MetaStore::Writer& writer, const std::string& slot, const I
     }
   }
   if (!before.ino) before.ino = writer.new_inode();
-  CD_TRY(before.link_of, file_behind(writer, intent, before.ino));
+  CD_TRY(before.link_of, file_behind(writer, intent, before));
   return writer.put(parent, name, record_of(intent, before));
 }
 

@@ -222,7 +222,6 @@ void Uploader::materialised(const FlightPtr& flight) {
   intent.staged = fresh;
   intent.source.reset();
   intent.base.reset();
-  intent.link.clear();  // what it was a link of is no longer what it was made from
   if (flight->intent.exact && !intent.exact) describe(intent, record_of(flight->intent, {}));  // as its source is
   if (intent.attr.type == NodeType::file) {
     intent.attr.size = flight->materialised->size();

@@ -136,6 +136,25 @@ TEST(HardLinksTest, AFolderMovesWithNamesInItAndOutsideOfIt) {
   }
 }
 
+// Each copies to where the other one lies, so one of them is fetched.
+TEST(HardLinksTest, NamesThatChangePlacesWithOthersStayNames) {
+  Drive drive;
+  for (const char* folder : {"d", "e"}) ASSERT_TRUE(drive.mkdir(folder));
+  ASSERT_TRUE(drive.save("f", "one"));
+  ASSERT_TRUE(drive.link("f", "d/n"));
+  ASSERT_TRUE(drive.save("e/n", "another"));
+  ASSERT_TRUE(drive.drain());
+  ASSERT_TRUE(drive.rename("d", "e", RenameMode::exchange));
+  ASSERT_TRUE(drive.drain());
+  EXPECT_EQ(drive.stat("e/n")->ino, drive.stat("f")->ino);
+  EXPECT_EQ(drive.stat("f")->links, 2U);
+  ASSERT_TRUE(drive.save("e/n", "both"));
+  ASSERT_TRUE(drive.drain());
+  EXPECT_EQ(drive.bucket.bytes_of("f"), "both");
+  EXPECT_EQ(drive.bucket.bytes_of("e/n"), "both");
+  EXPECT_EQ(drive.bucket.bytes_of("d/n"), "another");
+}
+
 // S8 "Not in, to or from `inbox/` (EXDEV)."
 TEST(HardLinksTest, WhatHasNoSecondNameSaysSo) {
   Drive drive;
