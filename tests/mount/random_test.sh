@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Random operations on the drive and on a local disk never differ; nor does what the bucket has of them afterwards.
-#   OPERATIONS=1000000 SEED=7 bash tests/mount/random_test.sh build      the long run, by hand
+# The same operations each time, so that a run can be repeated; others and more by hand:
+#   OPERATIONS=1000000 SEED=8 bash tests/mount/random_test.sh build
 source "$(dirname "$0")/../support/suite.sh" "$@"
 
 DRIVE=$WORK/drive URL=file://$WORK/bucket
-OPERATIONS=${OPERATIONS:-20000}
+OPERATIONS=${OPERATIONS:-20000} SEED=${SEED:-7}
 mkdir "$WORK/bucket"
 
 random_work_is_done_as_on_a_disk() {
   # Short delays, so that uploads meet the writers.
   mount_drive "$URL" "$DRIVE" --upload-delay 20ms --metadata-ttl 1s > /dev/null
-  # shellcheck disable=SC2086
-  python3 "$SUPPORT/random_ops.py" "$DRIVE/work" "$WORK/disk" "$OPERATIONS" ${SEED:-} | tee "$WORK/said"
+  python3 "$SUPPORT/random_ops.py" "$DRIVE/work" "$WORK/disk" "$OPERATIONS" "$SEED" | tee "$WORK/said"
   grep -q "^$OPERATIONS operations without a difference" "$WORK/said"
   tail -n 1 "$WORK/said" >&3
 }
