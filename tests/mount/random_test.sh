@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../support/suite.sh" "$@"
 
 DRIVE=$WORK/drive URL=file://$WORK/bucket
-OPERATIONS=${OPERATIONS:-20000} SEED=${SEED:-7}
+OPERATIONS=${OPERATIONS:-5000} SEED=${SEED:-7}
 mkdir "$WORK/bucket"
 
 random_work_is_done_as_on_a_disk() {
