@@ -179,21 +179,16 @@ int run(const std::vector<std::string>& folders, bool listing) {
   Rows rows;
   double heard_s = 0;
   double cost_s = 0;
-  for (const std::string& folder : folders) {
-    auto truths = read_truth(folder);
-    if (!truths) {
-      std::fprintf(stderr, "ears: %s\n", truths.error().message.c_str());
-      return 1;
-    }
-    for (Truth& truth : *truths) {
-      const double begin_s = processor_s();
-      Answer answer{std::move(truth), {}, {}};
-      answer.clean = listen(answer.truth.path);
-      cost_s += processor_s() - begin_s;
-      if (answer.clean.format) heard_s += answer.clean.format->duration_s;
-      if (answer.truth.bpm > 0 && answer.truth.kind == "loop") answer.worn = listen_to_bytes(damaged(answer.truth));
-      rows.push_back(std::move(answer));
-    }
+  auto truths = read_truths(folders);
+  if (!truths) return 1;
+  for (Truth& truth : *truths) {
+    const double begin_s = processor_s();
+    Answer answer{std::move(truth), {}, {}};
+    answer.clean = listen(answer.truth.path);
+    cost_s += processor_s() - begin_s;
+    if (answer.clean.format) heard_s += answer.clean.format->duration_s;
+    if (answer.truth.bpm > 0 && answer.truth.kind == "loop") answer.worn = listen_to_bytes(damaged(answer.truth));
+    rows.push_back(std::move(answer));
   }
   if (listing) {
     list(rows);

@@ -63,23 +63,18 @@ int print_evidence(const std::vector<std::string>& folders) {
   std::printf("file\torigin\tvariant\ttruth\tduration\tbpm");
   for (const std::string_view name : kEvidenceNames) std::printf("\t%.*s", static_cast<int>(name.size()), name.data());
   std::printf("\n");
-  for (const std::string& folder : folders) {
-    const auto truths = read_truth(folder);
-    if (!truths) {
-      std::fprintf(stderr, "ears: %s\n", truths.error().message.c_str());
-      return 1;
-    }
-    for (const Truth& truth : *truths) {
-      if (truth.bpm <= 0) continue;
-      const int fd = ::open(truth.path.c_str(), O_RDONLY | O_CLOEXEC);
-      FdSource source(fd);
-      print_candidates(source, truth, truth.kind == "track" ? "tracks" : "clean loops");
-      if (fd >= 0) ::close(fd);
-      if (truth.kind != "loop") continue;
-      const std::string bytes = damaged(truth);
-      MemorySource worn(bytes);
-      print_candidates(worn, truth, "damaged loops");
-    }
+  const auto truths = read_truths(folders);
+  if (!truths) return 1;
+  for (const Truth& truth : *truths) {
+    if (truth.bpm <= 0) continue;
+    const int fd = ::open(truth.path.c_str(), O_RDONLY | O_CLOEXEC);
+    FdSource source(fd);
+    print_candidates(source, truth, truth.kind == "track" ? "tracks" : "clean loops");
+    if (fd >= 0) ::close(fd);
+    if (truth.kind != "loop") continue;
+    const std::string bytes = damaged(truth);
+    MemorySource worn(bytes);
+    print_candidates(worn, truth, "damaged loops");
   }
   return 0;
 }
@@ -88,23 +83,18 @@ int print_timbres(const std::vector<std::string>& folders) {
   std::printf("file\torigin\tclass");
   for (const std::string_view name : kTimbreNames) std::printf("\t%.*s", static_cast<int>(name.size()), name.data());
   std::printf("\n");
-  for (const std::string& folder : folders) {
-    const auto truths = read_truth(folder);
-    if (!truths) {
-      std::fprintf(stderr, "ears: %s\n", truths.error().message.c_str());
-      return 1;
-    }
-    for (const Truth& truth : *truths) {
-      if (truth.sound_class.empty()) continue;
-      const int fd = ::open(truth.path.c_str(), O_RDONLY | O_CLOEXEC);
-      FdSource source(fd);
-      const auto heard = listen(source);
-      if (fd >= 0) ::close(fd);
-      if (!heard || heard->onsets.timbre() == Timbre{}) continue;
-      std::printf("%s\t%s\t%s", truth.path.c_str(), truth.origin.c_str(), truth.sound_class.c_str());
-      for (const double value : heard->onsets.timbre()) std::printf("\t%.5g", value);
-      std::printf("\n");
-    }
+  const auto truths = read_truths(folders);
+  if (!truths) return 1;
+  for (const Truth& truth : *truths) {
+    if (truth.sound_class.empty()) continue;
+    const int fd = ::open(truth.path.c_str(), O_RDONLY | O_CLOEXEC);
+    FdSource source(fd);
+    const auto heard = listen(source);
+    if (fd >= 0) ::close(fd);
+    if (!heard || heard->onsets.timbre() == Timbre{}) continue;
+    std::printf("%s\t%s\t%s", truth.path.c_str(), truth.origin.c_str(), truth.sound_class.c_str());
+    for (const double value : heard->onsets.timbre()) std::printf("\t%.5g", value);
+    std::printf("\n");
   }
   return 0;
 }

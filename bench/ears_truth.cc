@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <map>
 
 namespace cd::bench {
@@ -162,6 +164,19 @@ Result<std::vector<Truth>> read_truth(const std::string& folder) {
     out.push_back(std::move(truth));
   }
   return out;
+}
+
+std::optional<std::vector<Truth>> read_truths(const std::vector<std::string>& folders) {
+  std::vector<Truth> all;
+  for (const std::string& folder : folders) {
+    auto truths = read_truth(folder);
+    if (!truths) {
+      std::fprintf(stderr, "ears: %s\n", truths.error().message.c_str());
+      return std::nullopt;
+    }
+    std::move(truths->begin(), truths->end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 std::vector<double> read_onsets(const std::string& path) {

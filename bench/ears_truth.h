@@ -2,6 +2,7 @@
 // ignored; what is empty is not known). `onsets` names a file with one time in seconds a line.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Truth {
 
 // The halves are drawn by song, groove or drum kit, never by file: what is tuned on one half has not heard the other.
 [[nodiscard]] Result<std::vector<Truth>> read_truth(const std::string& folder);
+// Of all these folders; none, after a sentence on stderr, where one cannot be read.
+[[nodiscard]] std::optional<std::vector<Truth>> read_truths(const std::vector<std::string>& folders);
 
 [[nodiscard]] std::vector<double> read_onsets(const std::string& path);
 
