@@ -15,11 +15,11 @@ declare -A MAY=(
 )
 # The headers of a room that other rooms may include; base is open, app is nobody's to include.
 declare -A DOORS=(
-  [remote]="object_store.h open_store.h store_health.h blocking.h"
+  [remote]="object_store.h open_store.h store_health.h blocking.h limited_store.h"
   [cache]="meta_record.h value_codec.h meta_store.h tree_cache.h block_cache.h sample_facts.h"
   [journal]="journal.h namespace.h staging.h log.h"
   [analyze]="analyze_file.h report.h"
-  [batch]="conductor.h progress.h catalog.h inbox.h"
+  [batch]="conductor.h progress.h catalog.h inbox.h enricher.h"
   [fs]="filesystem.h fuse_session.h virtual_source.h kernel_notifier.h"
 )
 

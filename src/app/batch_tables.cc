@@ -47,6 +47,7 @@ Result<std::string> items_csv(const Conductor& conductor, std::string_view id) {
 Result<std::string> errors_text(const Conductor& conductor, std::string_view id) {
   std::string out;
   CD_TRY_VOID(conductor.items(id, [&out](const ItemRow& row) {
+    if (!row.enrich_error.empty()) out += fmt::format("{}: {}\n", printable(row.path), printable(row.enrich_error));
     if (row.state != ItemState::failed && row.state != ItemState::held) return;
     const std::string& reason = row.error.empty() ? row.warning : row.error;
     out += fmt::format("{}: {}\n", printable(row.path), printable(reason));

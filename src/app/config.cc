@@ -9,8 +9,10 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "app/enrich_config.h"
 #include "app/option_table.h"
 #include "app/toml_text.h"
+#include "base/child_process.h"
 #include "base/disk.h"
 #include "base/text.h"
 
@@ -109,7 +111,7 @@ Status apply_drives(Config& config, const std::string& file, const toml::node& n
 }
 
 std::vector<std::string> section_names() {
-  std::vector<std::string> names{"drives"};
+  std::vector<std::string> names{"drives", "enrich"};
   for (const Option& option : option_table()) {
     if (std::ranges::find(names, option.section) == names.end()) names.emplace_back(option.section);
   }
@@ -169,8 +171,10 @@ std::string quoted(const std::string& text) {
 // Names at the root that are no part of the library: of the virtual files, and of the report objects.
 std::vector<std::string> reserved_names(const Config& config) {
   std::vector<std::string> names{config.control_name};
-  const std::string reports = config.report_prefix.substr(0, config.report_prefix.find('/'));
-  if (!reports.empty() && reports != config.control_name) names.push_back(reports);
+  for (const std::string& prefix : {config.report_prefix, config.processed_prefix}) {
+    const std::string top = prefix.substr(0, prefix.find('/'));
+    if (!top.empty() && std::ranges::find(names, top) == names.end()) names.push_back(top);
+  }
   return names;
 }
 
@@ -196,6 +200,8 @@ Status apply_toml(Config& config, const std::string& text, const std::string& na
   for (auto&& [key, node] : root) {
     if (key.str() == "drives") {
       drives = &node;
+    } else if (key.str() == "enrich") {
+      CD_TRY(config.enrichers, enrichers_from_toml(node, name));
     } else if (std::ranges::find(known, key.str()) == known.end()) {
       return unknown_section(name, key);
     } else {
@@ -228,7 +234,7 @@ std::string config_to_toml(const Config& config) {
     const bool bare = type == "true/false" || type == "number";
     out += fmt::format("{} = {}\n", option.name, bare ? text : quoted(text));
   }
-  return out;
+  return out + enrichers_to_toml(config.enrichers);
 }
 
 std::map<std::string, std::string> environment_options() {
@@ -267,6 +273,10 @@ StoreOptions Config::store_options() const {
   out.default_deadline = request_deadline;
   out.body_memory_bytes = memory_limit / 4;
   return out;
+}
+
+RateLimits Config::rate_limits() const {
+  return {limit_up, limit_down, static_cast<std::uint64_t>(limit_requests), static_cast<std::uint64_t>(limit_connections)};
 }
 
 TreeCacheOptions Config::tree_options() const {
@@ -318,9 +328,18 @@ BatchOptions Config::batch_options() const {
   out.archive_files_max = static_cast<std::uint64_t>(archive_files_max);
   out.archive_ratio_max = static_cast<std::uint64_t>(archive_ratio_max);
   out.archive_depth = archive_depth;
+  out.confirm = confirm;
+  out.stuck_after = stuck_after;
+  out.pause_after_failures = pause_after_failures;
+  out.on_batch_done = split_words(on_batch_done).value_or(std::vector<std::string>{});
+  out.on_batch_done_timeout = on_batch_done_timeout;
   out.analyze = analyze;
   out.analysis_threads = analysis_threads;
   out.report_prefix = report_prefix;
+  out.processed_prefix = processed_prefix;
+  if (previews) out.enrichers.push_back(preview_enricher());
+  if (thumbnails) out.enrichers.push_back(thumbnail_enricher());
+  out.enrichers.insert(out.enrichers.end(), enrichers.begin(), enrichers.end());
   out.multipart_bytes = multipart_size;
   out.part_bytes = part_size;
   return out;
@@ -338,14 +357,19 @@ Status Config::validate() const {
   for (const auto& [name, dir] : {std::pair{"cache_dir", cache_dir}, std::pair{"state_dir", state_dir}}) {
     if (!dir.empty() && dir.front() != '/') return fail(Code::invalid, fmt::format("{} has to begin with /", name));
   }
-  if (!report_prefix.empty() && (report_prefix.front() == '/' || report_prefix.back() != '/')) {
-    return fail(Code::invalid, "report_prefix has to end with / and must not begin with it");
+  for (const auto& [name, prefix] : {std::pair{"report_prefix", report_prefix}, std::pair{"processed_prefix", processed_prefix}}) {
+    if (!prefix.empty() && (prefix.front() == '/' || prefix.back() != '/')) {
+      return fail(Code::invalid, fmt::format("{} has to end with / and must not begin with it", name));
+    }
   }
   for (const auto& [name, price] : {std::pair{"price_storage", price_storage}, std::pair{"price_class_a", price_class_a},
                                     std::pair{"price_class_b", price_class_b}, std::pair{"price_egress", price_egress}}) {
     const bool digits = price.find_first_not_of("0123456789.") == std::string::npos && std::ranges::count(price, '.') <= 1;
     if (!digits || price == "." || price.size() > 12)
       return fail(Code::invalid, fmt::format("{} has to be dollars, like 0.015", name));
+  }
+  if (const auto words = split_words(on_batch_done); !words) {
+    return fail(Code::invalid, "on_batch_done: " + words.error().message);
   }
   CD_TRY_VOID(store_options().validate());
   return {};

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -16,6 +17,7 @@
 #include "cache/block_cache.h"
 #include "cache/tree_cache.h"
 #include "journal/journal.h"
+#include "remote/limited_store.h"
 #include "remote/open_store.h"
 
 namespace cd {
@@ -38,6 +40,10 @@ struct Config {
   std::string ca_file;
   std::string public_url;
   int connections = 64;
+  std::uint64_t limit_up = 0;  // bytes a second; 0 = none
+  std::uint64_t limit_down = 0;
+  int limit_requests = 0;      // a second
+  int limit_connections = 0;
   Millis connect_timeout{5'000};
   Millis stall_timeout{20'000};
   Millis request_deadline{60'000};
@@ -69,7 +75,17 @@ struct Config {
   int archive_ratio_max = 200;
   int archive_depth = 1;
   int analysis_threads = 2;
+  bool confirm = false;
+  Millis stuck_after{600'000};
+  int pause_after_failures = 20;
+  std::string on_batch_done;  // words, as split_words() reads them
+  Millis on_batch_done_timeout{60'000};
   std::string report_prefix = ".cratedrive/batches/";
+  bool previews = false;
+  bool thumbnails = false;
+  std::string processed_prefix = ".cratedrive/processed/";
+  // [[enrich]]
+  std::vector<Enricher> enrichers;
   // [cost]
   std::string prices = "auto";
   std::string price_storage;  // "" = of the table
@@ -81,6 +97,7 @@ struct Config {
 
   // ---- what the rooms are given. Folders of the drive are filled in by the daemon.
   [[nodiscard]] StoreOptions store_options() const;
+  [[nodiscard]] RateLimits rate_limits() const;
   [[nodiscard]] TreeCacheOptions tree_options() const;
   [[nodiscard]] BlockCacheOptions block_options() const;
   [[nodiscard]] JournalOptions journal_options() const;

@@ -118,7 +118,7 @@ struct Daemon::Impl {
   std::unique_ptr<DriveEvents> drive_events;
   StoreHealth health;
   bool probed = false;
-  std::unique_ptr<ObjectStore> store;
+  std::unique_ptr<LimitedStore> store;
   std::unique_ptr<MetaStore> meta;
   std::unique_ptr<KernelNotifier> notifier;  // before those who tell it; attached later by the session
   std::unique_ptr<TreeCache> tree;
@@ -175,7 +175,7 @@ Stage Daemon::Impl::open_store_of_drive() {
   health.observe([this](StoreState before, StoreState now) { store_changed(before, now); });
   auto opened = open_store(plan.url, plan.config.store_options(), health, metrics);
   if (!opened) return stop_with(ExitCode::store, opened.error());
-  store = std::move(*opened);
+  store = std::make_unique<LimitedStore>(std::move(*opened), plan.config.rate_limits());
 
   const auto known = recall_drive(disk, plan.place.state_dir);
   const auto traits = probe_store(*store, plan.url, known ? kProbeDeadlineKnown : kProbeDeadline);
@@ -214,6 +214,7 @@ Stage Daemon::Impl::check_reserved() {
   const std::string control_prefix = plan.config.control_name + "/";
   const auto ours = [&](const std::string& key) {
     return key == control_prefix || key.starts_with(control_prefix + "probe/") || key.starts_with(control_prefix + "batches/") ||
+           key.starts_with(control_prefix + "processed/") ||
            (!plan.config.report_prefix.empty() &&
             (key.starts_with(plan.config.report_prefix) || plan.config.report_prefix.starts_with(key)));
   };
@@ -258,6 +259,7 @@ Stage Daemon::Impl::open_rooms() {
 
   BatchOptions batch_options = plan.config.batch_options();
   batch_options.directory = plan.place.state_dir + "/batches";
+  batch_options.library_root = plan.mount_point;
   if (const Status fine = batch_options.validate(); !fine) return stop_with(ExitCode::usage, fine.error());
   auto opened_batch = Conductor::open(batch_options, *meta, *tree, *journal, disk, clock, metrics,
                                       [this](std::string json) { events->add_json(json); });

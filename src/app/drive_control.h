@@ -16,7 +16,7 @@ class DriveControl {
   // `try_store`: wakes whoever looks whether the store is back.
   DriveControl(const DriveParts& parts, std::function<void()> try_store);
 
-  // One line: a verb, for `retry` a path behind it. invalid: not understood; lists the verbs.
+  // One line: a verb, for `retry` a path behind it, for `limit` what and how much. invalid: not understood; lists the verbs.
   [[nodiscard]] Status command(std::string_view line);
   // What the file shows when it is read: the verbs and what they do.
   [[nodiscard]] std::string help() const;
@@ -26,6 +26,7 @@ class DriveControl {
     std::string_view name;
     std::string_view help;
     std::function<Status(const std::string& argument)> run;
+    bool takes_argument = false;
   };
   const std::vector<Verb> verbs_;
 };

@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
+
+#include "base/child_process.h"
 
 #include "cache/label_index.h"
 
@@ -33,6 +36,7 @@ DriveStatus DriveParts::status() const {
   s.mounted_at_ns = mounted_at_ns;
   s.store = health.snapshot();
   s.traits = store.traits();
+  s.limits = store.limits();
   s.uploads = journal.totals();
   s.cache = blocks.stats();
   s.library = meta.totals();
@@ -49,6 +53,13 @@ HealthFacts DriveParts::health_facts() const {
   facts.recovery = journal.recovery();
   facts.cache_dir = place.cache_dir;
   facts.state_dir = place.state_dir;
+  const BatchOptions batch = config.batch_options();
+  std::set<std::string> programs;
+  for (const Enricher& enricher : batch.enrichers) programs.insert(enricher.argv[0]);
+  if (!batch.on_batch_done.empty()) programs.insert(batch.on_batch_done[0]);
+  for (const std::string& program : programs) {
+    if (!is_program(program)) facts.missing_programs.push_back(program);
+  }
   if (auto space = disk.space(place.cache_dir)) facts.cache_disk = *space;
   if (auto space = disk.space(place.state_dir)) facts.state_disk = *space;
   return facts;

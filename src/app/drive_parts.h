@@ -19,7 +19,7 @@
 #include "cache/meta_store.h"
 #include "cache/tree_cache.h"
 #include "journal/journal.h"
-#include "remote/object_store.h"
+#include "remote/limited_store.h"
 #include "remote/store_health.h"
 
 namespace cd {
@@ -35,7 +35,7 @@ struct DriveParts {
   MetricRegistry& metrics;
   EventLog& events;
   StoreHealth& health;
-  ObjectStore& store;
+  LimitedStore& store;
   MetaStore& meta;
   TreeCache& tree;
   BlockCache& blocks;

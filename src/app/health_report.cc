@@ -90,6 +90,13 @@ void batch_items(Items& items, const DriveStatus& s) {
       items.push_back({"batches", HealthLevel::note, fmt::format("{} is paused: {}", printable(b.name), printable(b.note)),
                        "write resume to its control file"});
     }
+    if (b.stuck_seconds > 0) {
+      const std::string& why = b.note.empty() ? b.current : b.note;
+      items.push_back({"batches", HealthLevel::warning,
+                       fmt::format("{} has not moved for {}{}{}", printable(b.name),
+                                   human_duration(static_cast<double>(b.stuck_seconds)), why.empty() ? "" : ": ", printable(why)),
+                       "read the file uploads and batches/" + printable(b.id) + "/status; cancel and retry begin it anew"});
+    }
   }
   if (failed > 0) {
     items.push_back({"batches", HealthLevel::warning, fmt::format("{} ended with errors", human_count(failed)),
@@ -179,6 +186,10 @@ std::vector<HealthItem> examine(const HealthFacts& f) {
   }
   uploads_items(items, f.drive.uploads);
   batch_items(items, f.drive);
+  for (const std::string& program : f.missing_programs) {
+    items.push_back({"enrich", HealthLevel::warning, printable(program) + " is not installed, or cannot be run",
+                     "install it, or correct its command in the configuration; then write enrich to the batch's control file"});
+  }
   recovery_items(items, f);
   tree_items(items, f.tree);
   return items;

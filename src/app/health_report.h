@@ -19,6 +19,7 @@ struct HealthFacts {
   Disk::Space state_disk;
   std::string cache_dir;
   std::string state_dir;
+  std::vector<std::string> missing_programs;  // of enrichers and on_batch_done
   bool writes_probed = true;  // false: the bucket could not be written to when it was probed
 };
 

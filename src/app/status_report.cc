@@ -164,12 +164,22 @@ std::string_view drive_state(const DriveStatus& s) {
   return s.uploads.failed > 0 ? "attention" : "ok";
 }
 
+std::string limits_text(const RateLimits& limits) {
+  std::vector<std::string> parts;
+  if (limits.up > 0) parts.push_back("up " + human_bytes(limits.up) + "/s");
+  if (limits.down > 0) parts.push_back("down " + human_bytes(limits.down) + "/s");
+  if (limits.requests > 0) parts.push_back(human_count(limits.requests) + " requests/s");
+  if (limits.connections > 0) parts.push_back(human_count(limits.connections) + " at one time");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 std::string render_status(const DriveStatus& s) {
   std::string out;
   row(out, "drive", clean(s.url, 70));
   row(out, "on", fmt::format("{}, mounted {}", clean(s.mount_point, 48), ago(s.mounted_at_ns, s.now_ns)));
   row(out, "state", drive_state(s));
   row(out, "store", store_line(s));
+  if (s.limits.any()) row(out, "limits", limits_text(s.limits));
   if (s.store.state != StoreState::ok && !s.store.last_error.empty()) row(out, "", clean(s.store.last_error, 70));
   row(out, "uploads", uploads_line(s.uploads));
   if (s.uploads.failed > 0 && !s.uploads.last_error.empty()) row(out, "", clean(s.uploads.last_error, 70));

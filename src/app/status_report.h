@@ -13,7 +13,7 @@
 #include "cache/block_cache.h"
 #include "cache/meta_store.h"
 #include "journal/journal.h"
-#include "remote/object_store.h"
+#include "remote/limited_store.h"
 #include "remote/store_health.h"
 
 namespace cd {
@@ -25,6 +25,7 @@ struct DriveStatus {
   std::int64_t mounted_at_ns = 0;
   StoreHealth::Snapshot store;
   StoreTraits traits;
+  RateLimits limits;
   UploadTotals uploads;
   BlockCache::Stats cache;
   MetaStore::Totals library;
@@ -37,6 +38,9 @@ struct DriveStatus {
 [[nodiscard]] std::string_view drive_state(const DriveStatus& status);
 // Seconds until all is uploaded at the present rate; -1 = not known.
 [[nodiscard]] double upload_eta_seconds(const UploadTotals& uploads);
+
+// "up 2.0 MiB/s, 50 requests/s"; "" without any.
+[[nodiscard]] std::string limits_text(const RateLimits& limits);
 
 [[nodiscard]] std::string render_status(const DriveStatus& status);
 [[nodiscard]] std::string render_inbox(const DriveStatus& status, const std::string& control_name);

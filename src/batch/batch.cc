@@ -47,6 +47,7 @@ double RateMeter::per_second(std::int64_t now_ns) const {
 Batch::Batch(ItemLog::Contents contents) : Batch() {
   head = std::move(contents.head);
   items_ = std::move(contents.items);
+  enriched = std::move(contents.enriched);
   for (std::uint32_t n = 0; n < items_.size(); ++n) {
     by_path_.erase(n);  // the path of an older item: the newest is the one to find
     by_path_.insert(n);
@@ -98,6 +99,7 @@ void Batch::move(std::uint32_t number, Step to, std::int64_t now_ns) {
   moved.step = to;
   count_in(moved, true);
   last_moved_ = number;
+  progressed_ns = now_ns;
   if (to == Step::waiting) waiting_.push_back(number);
   if (to == Step::ready) ready_.push_back(number);
   if (is_final(to)) rate_.note(now_ns);
@@ -156,7 +158,9 @@ std::vector<ItemError> Batch::first_errors() const {
 
 std::string Batch::current() const {
   if (is_final(head.state) || last_moved_ >= items_.size()) return "";
-  if (head.state == BatchState::processing) return "writing the report";
+  if (head.state == BatchState::processing) {
+    return report_asked ? "writing the report" : "enriching, " + std::to_string(enriched.total()) + " answers so far";
+  }
   const Item& item = items_[last_moved_];
   if (!unpacking.empty()) return "unpacking " + unpacking;
   if (count(Step::analysing) > 0) return "analysing " + item.path;
@@ -170,10 +174,17 @@ BatchProgress Batch::progress(std::int64_t now_ns) const {
   out.name = head.name;
   out.state = head.state;
   out.paused = head.paused;
+  out.priority = head.priority;
+  out.enriched = enriched.total();
+  out.enrich_failed = enriched.failed();
+  out.stuck_seconds = stuck ? std::max<std::int64_t>(1, (now_ns - progressed_ns) / kSecond) : 0;
   out.created_at_ns = head.created_at_ns;
   out.started_at_ns = head.started_at_ns;
   out.finished_at_ns = head.finished_at_ns;
   out.note = waits_for.empty() ? head.note : waits_for;
+  if (out.note.empty() && out.enrich_failed > 0) {
+    out.note = std::to_string(out.enrich_failed) + " answers of enrichers failed; write enrich to control to ask them again";
+  }
   if (head.state == BatchState::receiving) {
     out.files_total = preview_files;
     out.bytes_total = preview_bytes;
@@ -211,6 +222,7 @@ void Batch::forget_items() {
   std::deque<std::uint32_t>().swap(waiting_);
   std::deque<std::uint32_t>().swap(ready_);
   failed_.clear();
+  enriched.clear_records();
 }
 
 }  // namespace cd

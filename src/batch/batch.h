@@ -58,6 +58,9 @@ class Batch {
   bool library_known = false;
   bool report_asked = false;
   bool report_stored = false;
+  EnrichBook enriched;
+  std::int64_t progressed_ns = 0;   // steady; 0 = not looked at yet
+  bool stuck = false;
   std::string unpacking;            // the archive that is being unpacked; "" = none
   std::string waits_for;            // shown as the note while it waits; "" = nothing
 

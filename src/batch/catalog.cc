@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "batch/enricher.h"
 
 namespace cd {
 namespace {
@@ -68,6 +69,9 @@ Status write_catalog_json(const MetaStore& meta, const TextSink& sink) {
     for (const char* name : kLabels) {
       const auto label = record.metadata.find(name);
       if (label != record.metadata.end()) row["labels"][name] = label->second;
+    }
+    for (const auto& [name, value] : record.xattrs) {
+      if (name.starts_with(kLabelXattr)) row["labels"][name.substr(std::string_view(kLabelXattr).size())] = value;
     }
     sink(first ? "\n" : ",\n");
     sink(row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

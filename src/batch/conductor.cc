@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "batch/conductor_core.h"
@@ -23,6 +24,7 @@ Status BatchOptions::validate() const {
   if (archive_depth < 1 || archive_depth > kDepthMax) return fail(Code::invalid, "archive_depth is not within 1 and 7");
   if (archive_files_max > 90'000) return fail(Code::invalid, "archive_files_max is not within 1 and 90000");
   if (part_bytes == 0) return fail(Code::invalid, "part_bytes is 0");
+  for (const Enricher& enricher : enrichers) CD_TRY_VOID(enricher.validate());
   return validate_template(destination);
 }
 
@@ -66,6 +68,15 @@ void ConductorCore::start() {
   const UnpackLimits limits{options_.archive_bytes_max, options_.archive_files_max, options_.archive_ratio_max};
   unpacker_ = std::make_unique<Unpacker>(limits, meta_, journal_.tree(),
                                          [mail = mailbox_](UnpackDone done) { mail->unpacked(std::move(done)); });
+  if (!options_.enrichers.empty()) {
+    enrich_pool_ = std::make_unique<EnrichPool>(options_.enrichers, options_.directory,
+                                                [mail = mailbox_](EnrichDone done) { mail->enriched(std::move(done)); });
+  }
+  if (!options_.on_batch_done.empty()) {
+    done_command_ = std::make_unique<DoneCommand>(
+        options_.on_batch_done, options_.on_batch_done_timeout,
+        [this](const FinishedBatch& batch, const Status& outcome) { command_ended(batch, outcome); });
+  }
   thread_ = Thread("batch", [this](std::stop_token stop) { run(std::move(stop)); });
 }
 
@@ -75,6 +86,8 @@ void ConductorCore::stop() {
   mailbox_->stop();
   thread_.join();
   for (const DropPtr& drop : drops_) drop->cancel.request_stop();
+  done_command_.reset();
+  enrich_pool_.reset();
   unpacker_.reset();
   pool_.reset();
   mailbox_->close();
@@ -82,6 +95,7 @@ void ConductorCore::stop() {
 
 void ConductorCore::run(std::stop_token stop) {
   recover();
+  tell_untold();
   while (!stop.stop_requested()) {
     Mail mail = mailbox_->take(pause_until_due());
     if (stop.stop_requested()) break;
@@ -92,6 +106,7 @@ void ConductorCore::run(std::stop_token stop) {
     for (const UploadOutcome& outcome : mail.outcomes) finish_upload(outcome);
     for (AnalysisDone& done : mail.analysed) finish_analysis(std::move(done));
     for (const UnpackDone& done : mail.unpacked) finish_unpack(done);
+    for (const EnrichDone& done : mail.enriched) finish_enrich(done);
     scan_wanted_ = scan_wanted_ || mail.inbox_changed;
     scan(now);
     look_at_uploads(now);
@@ -102,6 +117,7 @@ void ConductorCore::run(std::stop_token stop) {
     dispatch_places();
     listen_early();
     for (const DropPtr& drop : open_drops()) advance(*drop);
+    look_for_stuck(now);
     publish_metrics();
   }
 }
@@ -135,6 +151,14 @@ std::vector<DropPtr> ConductorCore::open_drops() const {
   return out;
 }
 
+std::vector<std::vector<DropPtr>> ConductorCore::open_by_priority() const {
+  std::map<int, std::vector<DropPtr>, std::greater<>> groups;
+  for (const DropPtr& drop : open_drops()) groups[drop->batch->head.priority].push_back(drop);
+  std::vector<std::vector<DropPtr>> out;
+  for (auto& [priority, drops] : groups) out.push_back(std::move(drops));
+  return out;
+}
+
 std::vector<BatchProgress> ConductorCore::batches() const {
   std::vector<BatchProgress> out;
   {
@@ -160,6 +184,7 @@ Status ConductorCore::items(std::string_view id, const std::function<void(const 
   std::size_t from = 0;
   for (;;) {  // a chunk at a time, as long as the items are in memory
     std::vector<Item> some;
+    std::vector<std::vector<EnrichRecord>> answers;
     std::shared_ptr<ItemLog> log;
     {
       MutexLock lock(mutex_);
@@ -168,10 +193,13 @@ Status ConductorCore::items(std::string_view id, const std::function<void(const 
       log = drop->log;
       if (!log) break;
       const std::vector<Item>& all = drop->batch->items();
-      for (std::size_t n = from; n < std::min(from + kChunk, all.size()); ++n) some.push_back(all[n]);
+      for (std::size_t n = from; n < std::min(from + kChunk, all.size()); ++n) {
+        some.push_back(all[n]);
+        answers.push_back(drop->batch->enriched.of(static_cast<std::uint32_t>(n)));
+      }
     }
     if (some.empty()) return {};
-    for (const Item& item : some) visit(row_of(item, *log));
+    for (std::size_t i = 0; i < some.size(); ++i) visit(row_of(some[i], answers[i], *log));
     from += some.size();
   }
   // Final, perhaps only just now: its files are read anew.
@@ -179,7 +207,9 @@ Status ConductorCore::items(std::string_view id, const std::function<void(const 
   MutexLock lock(drop->files);
   CD_TRY(const auto closed, ItemLog::open(disk_, options_.directory, std::string(id), contents));
   lock.unlock();
-  for (; from < contents.items.size(); ++from) visit(row_of(contents.items[from], *closed));
+  for (; from < contents.items.size(); ++from) {
+    visit(row_of(contents.items[from], contents.enriched.of(static_cast<std::uint32_t>(from)), *closed));
+  }
   return {};
 }
 

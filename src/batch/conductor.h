@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "batch/enricher.h"
 #include "batch/progress.h"
 #include "cache/meta_store.h"
 #include "cache/tree_cache.h"
@@ -44,6 +45,14 @@ struct BatchOptions {
   bool analyze = true;
   int analysis_threads = 2;
   int uploads_ahead = 64;              // filed and not yet stored, at most
+  bool confirm = false;                // a complete batch waits for `start`
+  Millis stuck_after{600'000};         // without any progress
+  int pause_after_failures = 20;       // in a row and alike; 0 = never
+  std::vector<std::string> on_batch_done;  // argv; empty = nothing is run
+  Millis on_batch_done_timeout{60'000};
+  std::vector<Enricher> enrichers;     // asked about what was stored, in this order
+  std::string library_root;            // where programs find the library: the mount point
+  std::string processed_prefix = ".cratedrive/processed/";  // what enrichers made; "" = is not kept
   std::string report_prefix = ".cratedrive/batches/";  // "" = no report objects
   std::uint64_t multipart_bytes = 16u << 20;  // as the journal uploads: for the ETag of content
   std::uint64_t part_bytes = 8u << 20;
@@ -71,8 +80,8 @@ class Conductor {
   [[nodiscard]] virtual Status items(std::string_view id, const std::function<void(const ItemRow&)>& visit) const = 0;
   [[nodiscard]] virtual Result<std::string> report_json(std::string_view id) const = 0;  // not_found until it is written
 
-  // "start", "pause", "resume", "cancel", "retry", "retry <path>". invalid lists the verbs; it is accepted when it
-  // returns and carried out at once.
+  // "start", "pause", "resume", "cancel", "retry"; the last four with a path behind them for one item; "priority N",
+  // -9 to 9; "enrich", with or without a path: what enrichers failed at is tried again. invalid lists the verbs; it is accepted when it returns and carried out at once.
   [[nodiscard]] virtual Status command(std::string_view id, std::string_view text) = 0;
 };
 

@@ -41,11 +41,12 @@ std::string ConductorCore::unpack_folder(const Drop& drop, std::uint32_t n) cons
   return std::string(kUnpackingPrefix) + drop.batch->head.id + "-" + std::to_string(n);
 }
 
-// One at a time, of each batch in turn: it is the disk that is busy.
+// One at a time: it is the disk that is busy.
 void ConductorCore::dispatch_archives() {
-  const std::vector<DropPtr> open = open_drops();
-  for (std::size_t tried = 0; tried < open.size() && !unpacking_; ++tried, ++turn_) {
-    Drop& drop = *open[turn_ % open.size()];
+  std::vector<DropPtr> open;
+  for (const std::vector<DropPtr>& group : open_by_priority()) open.insert(open.end(), group.begin(), group.end());
+  for (std::size_t at = 0; at < open.size() && !unpacking_; ++at) {
+    Drop& drop = *open[at];
     const BatchState state = drop.batch->head.state;
     if (drop.batch->head.paused || (state != BatchState::queued && state != BatchState::uploading)) continue;
     while (!drop.archives.empty() && !unpacking_) {
@@ -86,6 +87,9 @@ void ConductorCore::finish_unpack(const UnpackDone& done) {
   const std::uint32_t n = done.item.number;
   const auto job = found ? found->jobs.find(n) : std::unordered_map<std::uint32_t, std::uint64_t>::iterator{};
   if (!found || job == found->jobs.end() || job->second != done.job) {  // cancelled, or begun anew, meanwhile
+    MutexLock lock(mutex_);
+    if (found) found->batch->unpacking.clear();
+    lock.unlock();
     return remove_inbox_folder(meta_, journal_.tree(), done.folder);
   }
   Drop& drop = *found;

@@ -28,7 +28,10 @@ void ConductorCore::advance(Drop& drop) {
   for (;;) {
     const BatchState state = drop.batch->head.state;
     if (state == BatchState::receiving || is_final(state)) return;
-    if (state == BatchState::processing && drop.batch->all_final() && !drop.batch->report_stored) write_report(drop);
+    if (state == BatchState::processing && drop.batch->all_final() && !drop.batch->report_stored) {
+      if (!enrich(drop)) return;
+      write_report(drop);
+    }
     const BatchState next = next_state(drop.batch->facts(true));
     if (next == state) return;
     if (is_final(next)) return finish(drop, next);
@@ -41,6 +44,7 @@ void ConductorCore::advance(Drop& drop) {
       }
       drop.batch->report_asked = drop.batch->report_stored = false;
     }
+    drop.enrich_next = 0;
     drop.report.reset();
     log_head(drop);
     if (state == BatchState::queued) tell(drop, "batch-started", nullptr);
@@ -119,20 +123,23 @@ void ConductorCore::finish(Drop& drop, BatchState state) {
     MutexLock lock(mutex_);
     drop.batch->head.state = state;
     drop.batch->head.paused = false;
+    drop.batch->head.told = false;
+    drop.batch->stuck = false;
     drop.batch->head.finished_at_ns = clock_.wall_ns();
     drop.batch->waits_for.clear();
     drop.batch->unpacking.clear();
   }
   log_head(drop);
-  const Status tidied = drop.log->tidy(head, drop.batch->items());
+  const Status tidied = drop.log->tidy(head, drop.batch->items(), drop.batch->enriched);
   const Status synced = drop.log->sync();
   (void)tidied;  // a longer log only costs room
   (void)synced;  // what power loss takes from it is worked out again
-  tell(drop, "batch-finished", nullptr);
+  tell_the_end(drop);
   index_.release_batch(drop.serial);
   keep_leftovers(drop);
   std::erase_if(adopted_, [&](const auto& folder) { return folder.second == drop.serial; });
   drop.archives.clear();
+  drop.enriching.clear();
   drop.newcomers.clear();
   drop.early.clear();
   drop.last_number.clear();

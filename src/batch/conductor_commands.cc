@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/crash_point.h"
 #include "batch/conductor_core.h"
@@ -7,20 +8,32 @@
 namespace cd {
 namespace {
 
+constexpr const char* kByHand = "paused by hand";
+
 struct NamedVerb {
   std::string_view name;
   BatchCommand::Verb verb;
 };
-constexpr std::array<NamedVerb, 5> kVerbs{{{"start", BatchCommand::Verb::start},
+constexpr std::array<NamedVerb, 7> kVerbs{{{"start", BatchCommand::Verb::start},
                                            {"pause", BatchCommand::Verb::pause},
                                            {"resume", BatchCommand::Verb::resume},
                                            {"cancel", BatchCommand::Verb::cancel},
-                                           {"retry", BatchCommand::Verb::retry}}};
+                                           {"retry", BatchCommand::Verb::retry},
+                                           {"priority", BatchCommand::Verb::priority},
+                                           {"enrich", BatchCommand::Verb::enrich}}};
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+bool take_priority(BatchCommand& command) {
+  const char* end = command.path.data() + command.path.size();
+  const auto parsed = std::from_chars(command.path.data(), end, command.priority);
+  const bool fine = parsed.ec == std::errc{} && parsed.ptr == end && command.priority >= -9 && command.priority <= 9;
+  command.path.clear();
+  return fine;
 }
 
 bool may_be_retried(const Item& item) {
@@ -40,10 +53,12 @@ Status ConductorCore::command(std::string_view id, std::string_view text) {
   for (const NamedVerb& verb : kVerbs) {
     if (line.substr(0, space) != verb.name) continue;
     command.verb = verb.verb;
-    known = command.path.empty() || verb.verb == BatchCommand::Verb::retry;
+    known = verb.verb == BatchCommand::Verb::priority ? take_priority(command)
+                                                       : command.path.empty() || verb.verb != BatchCommand::Verb::start;
   }
   if (!known) {
-    return fail(Code::invalid, "a batch takes start, pause, resume, cancel, retry, or retry <path>");
+    return fail(Code::invalid, "a batch takes start, pause, resume, cancel, retry and enrich, all but the first also with the "
+                               "path of an item behind them, and priority with a number from -9 to 9");
   }
   {
     MutexLock lock(mutex_);
@@ -61,7 +76,23 @@ void ConductorCore::carry_out(const BatchCommand& command) {
   const DropPtr drop = find(command.id);
   if (!drop) return;  // forgotten meanwhile
   const bool ended = is_final(drop->batch->head.state);
+  using Verb = BatchCommand::Verb;
+  if (command.verb == Verb::enrich) return enrich_again(drop, command.path);
+  if (!command.path.empty()) {
+    if (command.verb == Verb::retry || command.verb == Verb::resume) return retry(drop, command.path);
+    if (ended || drop->batch->head.state == BatchState::receiving) return;
+    return set_aside(*drop, command.path, command.verb == Verb::pause ? Step::held : Step::cancelled);
+  }
   switch (command.verb) {
+    case Verb::enrich: return;  // above
+    case Verb::priority: {
+      if (ended) return;
+      {
+        MutexLock lock(mutex_);
+        drop->batch->head.priority = command.priority;
+      }
+      return log_head(*drop);
+    }
     case BatchCommand::Verb::start:
       drop->start_asked = true;
       scan_wanted_ = true;
@@ -73,7 +104,9 @@ void ConductorCore::carry_out(const BatchCommand& command) {
       {
         MutexLock lock(mutex_);
         drop->batch->head.paused = command.verb == BatchCommand::Verb::pause;
+        drop->batch->head.note.clear();
       }
+      forget_failures(*drop);
       log_head(*drop);
       return tell(*drop, command.verb == BatchCommand::Verb::pause ? "batch-paused" : "batch-resumed", nullptr);
     }
@@ -103,6 +136,7 @@ void ConductorCore::cancel(Drop& drop) {
   }
   BatchHead decided = drop.batch->head;
   decided.state = BatchState::cancelled;
+  decided.told = false;
   const Status known = drop.log->append_head(decided);
   (void)known;  // without it a crash now forgets the command, and nothing else
   crash_point("batch.after_cancel");
@@ -129,6 +163,15 @@ void ConductorCore::cancel(Drop& drop) {
   finish(drop, BatchState::cancelled);
 }
 
+// One item is left out: its file stays in, or goes back to, the inbox.
+void ConductorCore::set_aside(Drop& drop, const std::string& path, Step as) {
+  const auto number = drop.batch->find(path);
+  if (!number || is_final(drop.batch->item(*number).step)) return;
+  if (drop.batch->item(*number).step == Step::filing) take_back(drop, *number, "");
+  if (is_final(drop.batch->item(*number).step)) return;  // it was stored already
+  fail_item(drop, *number, as == Step::held ? std::string(kByHand) + "; write resume and its path to control" : "cancelled by hand", as);
+}
+
 void ConductorCore::retry(const DropPtr& drop, const std::string& path) {
   const bool ended = is_final(drop->batch->head.state);
   if (drop->batch->head.state == BatchState::receiving) return;
@@ -141,7 +184,8 @@ void ConductorCore::retry(const DropPtr& drop, const std::string& path) {
     if (!there) continue;  // taken out of the inbox: it stays what it is
     MutexLock lock(mutex_);
     Item& retried = drop->batch->item(n);
-    retried.as_it_is = retried.as_it_is || retried.interrupted || retried.step == Step::held;
+    const bool by_hand = retried.reason.starts_with(kByHand);
+    retried.as_it_is = retried.as_it_is || retried.interrupted || (retried.step == Step::held && !by_hand);
     retried.interrupted = retried.stays = false;
     retried.reason.clear();
     retried.destination.clear();
@@ -158,19 +202,25 @@ void ConductorCore::retry(const DropPtr& drop, const std::string& path) {
   for (const std::uint32_t n : again) leftovers_.erase(drop->batch->dropped_path(drop->batch->item(n)));
   const Status logged = drop->log->append_items(again, drop->batch->items());
   if (!logged) filing_pause_ns_ = clock_.steady_ns() + 5'000'000'000;
-  if (!ended) return;
-  drop->cancel = std::stop_source();
+  if (ended) take_up(*drop, BatchState::queued);
+}
+
+// A final batch that got its items back goes on.
+void ConductorCore::take_up(Drop& drop, BatchState state) {
+  drop.cancel = std::stop_source();
+  drop.enrich_next = 0;
   {
     MutexLock lock(mutex_);
-    BatchHead& head = drop->batch->head;
-    head.state = BatchState::queued;
+    BatchHead& head = drop.batch->head;
+    head.state = state;
+    head.told = true;
     head.finished_at_ns = 0;
     head.note.clear();
-    drop->batch->library_known = false;
-    drop->batch->report_asked = drop->batch->report_stored = false;
+    drop.batch->library_known = false;
+    drop.batch->report_asked = drop.batch->report_stored = false;
   }
-  log_head(*drop);
-  tell(*drop, "batch-retried", nullptr);
+  log_head(drop);
+  tell(drop, "batch-retried", nullptr);
 }
 
 // A final batch gets its items back. False: its log cannot be read.

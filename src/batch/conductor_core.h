@@ -7,6 +7,8 @@
 //   conductor_archives.cc  an archive becomes a folder of items
 //   conductor_batches.cc   a batch on its way: states, report, end
 //   conductor_commands.cc  start, pause, resume, cancel, retry
+//   conductor_enrich.cc    what was stored meets the enrichers
+//   conductor_watch.cc     stuck batches, failures that are all alike, what is told at the end
 //   conductor_recovery.cc  after a start: logs are read, and what a crash left open is looked up
 //
 // Crash windows of an item, and how each closes:
@@ -37,6 +39,8 @@
 #include "batch/batch.h"
 #include "batch/conductor.h"
 #include "batch/content_index.h"
+#include "batch/done_command.h"
+#include "batch/enrich_pool.h"
 #include "batch/inbox.h"
 #include "batch/item_log.h"
 #include "batch/mailbox.h"
@@ -81,6 +85,12 @@ struct Drop {
   std::unordered_map<std::string, Newcomer> newcomers;
   std::unordered_map<std::string, int> last_number;            // keep-both: the number last given
   std::unique_ptr<ReportWriter> report;
+  bool busy_writer = false;            // while receiving: a file is open for writing
+  int failures_alike = 0;              // in a row, by their reason
+  std::string failure_gist;
+  std::uint64_t bytes_sent = 0;        // of uploads under way, at the last look for stuck batches
+  std::uint32_t enrich_next = 0;                                // processing: the next item to be looked at
+  std::unordered_map<std::uint32_t, std::uint64_t> enriching;  // item -> job
   std::deque<std::uint32_t> archives;  // waiting, to be unpacked one after another
 };
 using DropPtr = std::shared_ptr<Drop>;
@@ -113,6 +123,7 @@ class ConductorCore final : public Conductor {
   [[nodiscard]] DropPtr find(std::string_view id) const;
   [[nodiscard]] DropPtr find(std::uint32_t serial) const;
   [[nodiscard]] std::vector<DropPtr> open_drops() const;
+  [[nodiscard]] std::vector<std::vector<DropPtr>> open_by_priority() const;  // the most urgent first
   void publish_metrics();
   void tell(const Drop& drop, const char* event, const Item* item);
 
@@ -186,7 +197,25 @@ class ConductorCore final : public Conductor {
   void carry_out(const BatchCommand& command);
   void cancel(Drop& drop);
   void retry(const DropPtr& drop, const std::string& path);
+  void take_up(Drop& drop, BatchState state);
+  void set_aside(Drop& drop, const std::string& path, Step as);
   bool reopen(Drop& drop);
+
+  // ---- conductor_enrich.cc
+  bool enrich(Drop& drop);
+  std::optional<EnrichJob> enrich_job(Drop& drop, std::uint32_t number);
+  void finish_enrich(const EnrichDone& done);
+  void note_enriched(Drop& drop, const EnrichDone& done);
+  Result<std::string> store_product(const Drop& drop, std::uint32_t number, const std::string& file);
+  void enrich_again(const DropPtr& drop, const std::string& path);
+
+  // ---- conductor_watch.cc
+  void note_failure(Drop& drop, const std::string& reason);
+  static void forget_failures(Drop& drop);
+  void look_for_stuck(std::int64_t now_ns);
+  void tell_the_end(Drop& drop);
+  void command_ended(const FinishedBatch& batch, const Status& outcome) const;
+  void tell_untold();
 
   // ---- conductor_recovery.cc
   [[nodiscard]] Status load_batch(const std::string& id);
@@ -218,6 +247,7 @@ class ConductorCore final : public Conductor {
   std::uint32_t next_serial_ = 1;
   std::unordered_map<std::string, Leftover> leftovers_;  // by path below the inbox
   std::unordered_map<std::string, std::uint32_t> adopted_;  // folders of the inbox that loose archives became
+  std::vector<DropPtr> untold_;          // ended, and nobody was told before the daemon died
   bool unpacking_ = false;               // the unpacker has a job
   bool scan_wanted_ = true;
   std::uint64_t scanned_sequence_ = 0;
@@ -234,6 +264,8 @@ class ConductorCore final : public Conductor {
 
   std::unique_ptr<AnalysisPool> pool_;
   std::unique_ptr<Unpacker> unpacker_;
+  std::unique_ptr<EnrichPool> enrich_pool_;  // null: there are no enrichers
+  std::unique_ptr<DoneCommand> done_command_;  // null: none is wanted
   Thread thread_;  // last: joined first
 };
 

@@ -108,15 +108,21 @@ DropPtr ConductorCore::open_batch(const std::string& folder, const std::string& 
 
 void ConductorCore::receive(Drop& drop, DropView view, std::int64_t now_ns) {
   const bool complete = drop.settle.observe(view.sight, now_ns);
+  const bool waits = complete && options_.confirm && !drop.start_asked;
   {
     MutexLock lock(mutex_);
     Batch& batch = *drop.batch;
+    const std::uint64_t bytes_before = batch.preview_bytes;
     batch.preview_files = view.files.size();
     batch.preview_bytes = 0;
     for (const InboxFile& file : view.files) batch.preview_bytes += file.stamp.bytes;
     if (batch.head.folder.empty() && view.files.size() > 1) batch.head.name = "loose files";
-    batch.waits_for = view.sight.has_writer ? "a file is still being written" : "";
+    batch.waits_for = view.sight.has_writer ? "a file is still being written"
+                      : waits               ? "complete; waits for `start` in its control file"
+                                            : "";
+    if (batch.preview_bytes != bytes_before) batch.progressed_ns = now_ns;
   }
+  drop.busy_writer = view.sight.has_writer;
   const bool gone = view.files.empty();
   drop.view = std::move(view);
   drop.early_next = 0;
@@ -127,7 +133,8 @@ void ConductorCore::receive(Drop& drop, DropView view, std::int64_t now_ns) {
     }
     return finish(drop, BatchState::cancelled);
   }
-  if (complete || drop.start_asked) return settle(drop);
+  if ((complete && !waits) || drop.start_asked) return settle(drop);
+  if (waits) return;
   const std::int64_t again = drop.settle.look_again_ns().value_or(now_ns + kScanGap);
   if (!scan_timer_ns_ || again < *scan_timer_ns_) scan_timer_ns_ = again;
 }

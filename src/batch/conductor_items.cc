@@ -47,12 +47,12 @@ void ConductorCore::move(Drop& drop, std::uint32_t number, Step to) {
 // ---- analysis
 
 void ConductorCore::dispatch_analysis() {
-  const std::vector<DropPtr> open = open_drops();
-  if (open.empty()) return;
   // One of each batch in turn, until the pool has enough or nobody has anything.
-  for (std::size_t idle = 0; idle < open.size() && pool_->room() > 0; ++turn_) {
-    Drop& drop = *open[turn_ % open.size()];
-    idle = dispatch_one(drop) ? 0 : idle + 1;
+  for (const std::vector<DropPtr>& open : open_by_priority()) {
+    for (std::size_t idle = 0; idle < open.size() && pool_->room() > 0; ++turn_) {
+      Drop& drop = *open[turn_ % open.size()];
+      idle = dispatch_one(drop) ? 0 : idle + 1;
+    }
   }
 }
 
@@ -128,6 +128,7 @@ void ConductorCore::finish_analysis(AnalysisDone done) {
   if (!in_inbox(drop, drop.batch->item(n))) return skip(drop, n, "", "removed from the inbox");  // meanwhile
   if (!done.result) {
     if (done.result.error().code == Code::cancelled) return move(drop, n, Step::waiting);
+    note_failure(drop, done.result.error().message);
     return fail_item(drop, n, "it could not be read: " + done.result.error().message);
   }
   if (done.in_library) return skip(drop, n, *done.in_library, "");

@@ -21,20 +21,20 @@ bool will_pass(Code code) { return code == Code::busy || code == Code::no_space 
 // ---- the place in the library
 
 void ConductorCore::dispatch_places() {
-  const std::vector<DropPtr> open = open_drops();
-  if (open.empty()) return;
   const std::int64_t now = clock_.steady_ns();
-  if (now < filing_pause_ns_) return wake_at(filing_pause_ns_);
+  if (now < filing_pause_ns_ && !open_drops().empty()) return wake_at(filing_pause_ns_);
   std::size_t in_air = uploads_in_air();
   const auto most = static_cast<std::size_t>(options_.uploads_ahead);
-  for (std::size_t idle = 0, at = turn_; idle < open.size() && in_air < most; ++at) {
-    Drop& drop = *open[at % open.size()];
-    const bool may = !drop.batch->head.paused && drop.batch->head.state == BatchState::uploading;
-    const auto next = may ? drop.batch->take_ready() : std::nullopt;
-    idle = next ? 0 : idle + 1;
-    if (!next) continue;
-    if (!place_item(drop, *next)) return;  // trouble: the rest waits too
-    in_air = uploads_in_air();
+  for (const std::vector<DropPtr>& open : open_by_priority()) {
+    for (std::size_t idle = 0, at = turn_; idle < open.size() && in_air < most; ++at) {
+      Drop& drop = *open[at % open.size()];
+      const bool may = !drop.batch->head.paused && drop.batch->head.state == BatchState::uploading;
+      const auto next = may ? drop.batch->take_ready() : std::nullopt;
+      idle = next ? 0 : idle + 1;
+      if (!next) continue;
+      if (!place_item(drop, *next)) return;  // trouble: the rest waits too
+      in_air = uploads_in_air();
+    }
   }
 }
 
@@ -131,6 +131,7 @@ bool ConductorCore::file_item(Drop& drop, std::uint32_t n, const ItemResult& res
   if (error.code == Code::exists || error.code == Code::not_found) {  // somebody was quicker, there or here
     move(drop, n, Step::ready);
   } else {
+    note_failure(drop, error.message);
     fail_item(drop, n, "it cannot be placed at \"" + *path + "\": " + error.message);
   }
   return true;
@@ -165,6 +166,7 @@ void ConductorCore::finish_upload(const UploadOutcome& outcome) {
 }
 
 void ConductorCore::complete(Drop& drop, std::uint32_t n) {
+  forget_failures(drop);
   move(drop, n, Step::done);
   log_item(drop, n);
   tell(drop, "item-done", &drop.batch->item(n));
@@ -182,6 +184,7 @@ void ConductorCore::take_back(Drop& drop, std::uint32_t n, const std::string& re
       drop.batch->set_stamp(n, {entry->record.attr.size, entry->record.attr.mtime_ns});
       drop.batch->item(n).destination.clear();
     }
+    if (!reason.empty()) note_failure(drop, reason);
     if (!reason.empty()) fail_item(drop, n, reason);
     else move(drop, n, Step::ready);
     return;

@@ -32,6 +32,7 @@ Status ConductorCore::load_batch(const std::string& id) {
   const bool cut_short = batch.head.state == BatchState::cancelled && !batch.all_final();
   if (is_final(batch.head.state) && !cut_short) {
     keep_leftovers(*drop);
+    if (!batch.head.told) untold_.push_back(drop);
     drop->log.reset();
     batch.forget_items();
   }

@@ -14,10 +14,10 @@ constexpr std::uint32_t bit(Step step) { return 1u << static_cast<unsigned>(step
 // (skipped); an archive is done when it is unpacked; what is final moves only by a retry, or because its file in the inbox was written anew.
 constexpr std::uint32_t kAway = bit(Step::skipped) | bit(Step::failed) | bit(Step::cancelled);
 constexpr std::array<std::uint32_t, kSteps> kMoves{
-    /* waiting   */ bit(Step::analysing) | bit(Step::done) | kAway,
+    /* waiting   */ bit(Step::analysing) | bit(Step::done) | bit(Step::held) | kAway,
     /* analysing */ bit(Step::waiting) | bit(Step::twin) | bit(Step::ready) | bit(Step::held) | bit(Step::done) | kAway,
-    /* twin      */ bit(Step::waiting) | kAway,
-    /* ready     */ bit(Step::waiting) | bit(Step::filing) | bit(Step::twin) | kAway,
+    /* twin      */ bit(Step::waiting) | bit(Step::held) | kAway,
+    /* ready     */ bit(Step::waiting) | bit(Step::held) | bit(Step::filing) | bit(Step::twin) | kAway,
     /* filing    */ bit(Step::ready) | bit(Step::waiting) | bit(Step::done) | kAway,
     /* done      */ 0,
     /* skipped   */ bit(Step::waiting),

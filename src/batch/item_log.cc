@@ -7,7 +7,7 @@
 namespace cd {
 namespace {
 
-enum class RecordKind : std::uint8_t { head = 1, item = 2 };
+enum class RecordKind : std::uint8_t { head = 1, item = 2, enriched = 3 };
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint64_t kTidyBytes = 8u << 20;  // below it history costs less than compacting
 constexpr std::uint64_t kResultHeader = 8;      // xxh3-64 of the bytes that follow
@@ -25,6 +25,8 @@ std::string encode_head(const BatchHead& head) {
   out.i64(head.started_at_ns);
   out.i64(head.finished_at_ns);
   out.string(head.note);
+  out.u8(static_cast<std::uint8_t>(head.priority + 9));
+  out.u8(head.told ? 1 : 0);
   return std::move(out).str();
 }
 
@@ -39,6 +41,9 @@ BatchHead decode_head(Decoder& in) {
   head.started_at_ns = in.i64();
   head.finished_at_ns = in.i64();
   head.note = in.string();
+  if (in.done()) return head;  // from before there were priorities
+  head.priority = std::clamp<int>(in.u8(), 0, 18) - 9;
+  head.told = in.u8() != 0;
   return head;
 }
 
@@ -95,6 +100,27 @@ NumberedItem decode_item(Decoder& in) {
   return out;
 }
 
+std::string encode_enriched(const EnrichRecord& record) {
+  Encoder out;
+  out.u8(static_cast<std::uint8_t>(RecordKind::enriched));
+  out.varint(record.item);
+  out.u64(record.enricher);
+  out.u8(record.ok ? 1 : 0);
+  out.varint(record.extent.offset);
+  out.varint(record.extent.length);
+  return std::move(out).str();
+}
+
+EnrichRecord decode_enriched(Decoder& in) {
+  EnrichRecord out;
+  out.item = static_cast<std::uint32_t>(in.varint());
+  out.enricher = in.u64();
+  out.ok = in.u8() != 0;
+  out.extent.offset = in.varint();
+  out.extent.length = static_cast<std::uint32_t>(in.varint());
+  return out;
+}
+
 Status replay_record(std::string_view record, ItemLog::Contents& contents) {
   Decoder in(record);
   const auto kind = static_cast<RecordKind>(in.u8());
@@ -106,6 +132,9 @@ Status replay_record(std::string_view record, ItemLog::Contents& contents) {
     if (numbered.number > contents.items.size()) return fail(Code::corrupt, "a batch log skips an item");
     if (numbered.number == contents.items.size()) contents.items.emplace_back();
     contents.items[numbered.number] = std::move(numbered.item);
+  } else if (kind == RecordKind::enriched) {
+    const EnrichRecord answer = decode_enriched(in);
+    if (in.ok()) contents.enriched.add(answer);
   }
   if (!in.ok()) return fail(Code::corrupt, "a batch log holds a damaged record");
   return {};
@@ -156,8 +185,16 @@ Status ItemLog::append_item(std::uint32_t number, const Item& item) {
   return log_->append({&record, 1});
 }
 
-Result<ResultExtent> ItemLog::append_result(const ItemResult& result) {
-  const std::string body = encode(result);
+Result<ResultExtent> ItemLog::append_result(const ItemResult& result) { return append_bytes(encode(result)); }
+
+Result<ResultExtent> ItemLog::append_enriched_result(const EnrichResult& result) { return append_bytes(encode(result)); }
+
+Status ItemLog::append_enriched(const EnrichRecord& enriched) {
+  const std::string record = encode_enriched(enriched);
+  return log_->append({&record, 1});
+}
+
+Result<ResultExtent> ItemLog::append_bytes(const std::string& body) {
   Encoder out;
   out.u64(xxh3_64(body));
   out.bytes(body);
@@ -168,6 +205,16 @@ Result<ResultExtent> ItemLog::append_result(const ItemResult& result) {
 }
 
 Result<ItemResult> ItemLog::read_result(ResultExtent extent) const {
+  CD_TRY(const std::string body, read_bytes(extent));
+  return decode_item_result(body);
+}
+
+Result<EnrichResult> ItemLog::read_enriched(ResultExtent extent) const {
+  CD_TRY(const std::string body, read_bytes(extent));
+  return decode_enrich_result(body);
+}
+
+Result<std::string> ItemLog::read_bytes(ResultExtent extent) const {
   if (extent.length < kResultHeader) return fail(Code::not_found, "the item has no result yet");
   std::string bytes(extent.length, '\0');
   CD_TRY(const std::size_t got, results_->read(extent.offset, bytes.data(), bytes.size()));
@@ -177,14 +224,15 @@ Result<ItemResult> ItemLog::read_result(ResultExtent extent) const {
   if (got != bytes.size() || xxh3_64(body) != checksum) {
     return fail(Code::corrupt, "the result of an item is damaged");
   }
-  return decode_item_result(body);
+  return std::string(body);
 }
 
-Status ItemLog::tidy(const BatchHead& head, const std::vector<Item>& items) {
+Status ItemLog::tidy(const BatchHead& head, const std::vector<Item>& items, const EnrichBook& enriched) {
   if (log_->bytes() < kTidyBytes || log_->bytes() < 4 * log_->bytes_at_last_rewrite()) return {};
   return log_->rewrite([&](const Log::Record& emit) -> Status {
     CD_TRY_VOID(emit(encode_head(head)));
     for (std::uint32_t n = 0; n < items.size(); ++n) CD_TRY_VOID(emit(encode_item(n, items[n])));
+    for (const EnrichRecord& record : enriched.all()) CD_TRY_VOID(emit(encode_enriched(record)));
     return {};
   });
 }

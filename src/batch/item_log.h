@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "batch/enrich_book.h"
 #include "batch/item.h"
 #include "journal/log.h"
 
@@ -27,6 +28,8 @@ struct BatchHead {  // everything about a batch but its items
   std::int64_t started_at_ns = 0;
   std::int64_t finished_at_ns = 0;
   std::string note;
+  int priority = 0;    // -9 to 9
+  bool told = true;    // false: it ended, and its event and command are due
 };
 
 struct NumberedItem {
@@ -39,6 +42,7 @@ class ItemLog {
   struct Contents {
     BatchHead head;
     std::vector<Item> items;  // by number
+    EnrichBook enriched;
   };
 
   // Reads what is there into `contents` (an empty id if nothing is).
@@ -53,11 +57,18 @@ class ItemLog {
   [[nodiscard]] Result<ResultExtent> append_result(const ItemResult& result);
   [[nodiscard]] Result<ItemResult> read_result(ResultExtent extent) const;
 
+  // The words of an enricher go into the results, before the record that points to them.
+  [[nodiscard]] Result<ResultExtent> append_enriched_result(const EnrichResult& result);
+  [[nodiscard]] Status append_enriched(const EnrichRecord& record);
+  [[nodiscard]] Result<EnrichResult> read_enriched(ResultExtent extent) const;
+
   // Compacts when most of it is history.
-  [[nodiscard]] Status tidy(const BatchHead& head, const std::vector<Item>& items);
+  [[nodiscard]] Status tidy(const BatchHead& head, const std::vector<Item>& items, const EnrichBook& enriched);
   [[nodiscard]] Status sync();
 
  private:
+  [[nodiscard]] Result<ResultExtent> append_bytes(const std::string& body);
+  [[nodiscard]] Result<std::string> read_bytes(ResultExtent extent) const;
   ItemLog(std::unique_ptr<Log> log, std::unique_ptr<DiskFile> results, std::uint64_t results_end)
       : log_(std::move(log)), results_(std::move(results)), results_end_(results_end) {}
 

@@ -34,6 +34,13 @@ void Mailbox::unpacked(UnpackDone done) {
   notify();
 }
 
+void Mailbox::enriched(EnrichDone done) {
+  MutexLock lock(mutex_);
+  if (closed_) return;
+  mail_.enriched.push_back(std::move(done));
+  notify();
+}
+
 void Mailbox::command(BatchCommand command) {
   MutexLock lock(mutex_);
   if (closed_) return;

@@ -9,16 +9,18 @@
 
 #include "base/mutex.h"
 #include "batch/analysis_pool.h"
+#include "batch/enrich_pool.h"
 #include "batch/unpacker.h"
 #include "journal/journal.h"
 
 namespace cd {
 
 struct BatchCommand {
-  enum class Verb : std::uint8_t { start, pause, resume, cancel, retry };
+  enum class Verb : std::uint8_t { start, pause, resume, cancel, retry, priority, enrich };
   std::string id;
   Verb verb = Verb::start;
-  std::string path;  // retry: one item; "" = all
+  std::string path;  // pause, resume, cancel, retry: one item, "" = all
+  int priority = 0;
 };
 
 struct Mail {
@@ -27,6 +29,7 @@ struct Mail {
   std::vector<UploadOutcome> outcomes;
   std::vector<AnalysisDone> analysed;
   std::vector<UnpackDone> unpacked;
+  std::vector<EnrichDone> enriched;
   std::vector<BatchCommand> commands;
   std::vector<Status> library;  // answers to load_tree
 };
@@ -37,6 +40,7 @@ class Mailbox {
   void upload_finished(const UploadOutcome& outcome);
   void analysed(AnalysisDone done);
   void unpacked(UnpackDone done);
+  void enriched(EnrichDone done);
   void command(BatchCommand command);
   void library_loaded(Status status);
   void stop();

@@ -37,6 +37,10 @@ struct BatchProgress {
   std::string name;    // of the dropped folder or file, as it was
   BatchState state = BatchState::receiving;
   bool paused = false;
+  int priority = 0;                  // higher ones are served first
+  std::uint64_t enriched = 0;        // answers of enrichers, failed ones too
+  std::uint64_t enrich_failed = 0;
+  std::int64_t stuck_seconds = 0;    // no progress for so long; 0 = it moves
   std::uint64_t files_total = 0;
   std::uint64_t files_done = 0;
   std::uint64_t files_failed = 0;
@@ -64,6 +68,7 @@ struct ItemRow {  // one line of items.csv
   std::string xxh128;
   std::string warning;
   std::string error;
+  std::string enrich_error;  // "tagger: exit status 3: no model"; "" = nothing failed
   std::string labels_json;   // Report as JSON; "" until analysed
 };
 

@@ -13,7 +13,7 @@ void put(Json& json, const char* name, const std::string& value) {
   if (!value.empty()) json[name] = value;
 }
 
-Json item_json(const Item& item, const ItemLog& log) {
+Json item_json(const Item& item, const std::vector<EnrichRecord>& answers, const ItemLog& log) {
   Json out;
   out["path"] = item.path;
   out["state"] = name_of(state_of(item.step));
@@ -27,6 +27,12 @@ Json item_json(const Item& item, const ItemLog& log) {
   if (result && !result->warnings.empty()) out["warnings"] = result->warnings;
   const bool bad = item.step == Step::failed || item.step == Step::held;
   put(out, bad ? "error" : "note", item.reason);
+  for (const EnrichRecord& record : answers) {
+    const auto answer = log.read_enriched(record.extent);
+    if (!answer) continue;
+    for (const auto& [name, value] : answer->labels) out["enriched"][name] = value;
+    if (!answer->error.empty()) out["enrich_errors"][answer->enricher] = answer->error;
+  }
   return out;
 }
 
@@ -60,14 +66,14 @@ ReportWriter::ReportWriter(const Batch& batch, const ItemLog& log, std::int64_t 
 bool ReportWriter::write_some(std::size_t items) {
   for (; items > 0 && next_ < batch_.items().size(); --items, ++next_) {
     text_ += next_ == 0 ? "\n" : ",\n";
-    text_ += text_of(item_json(batch_.item(next_), log_));
+    text_ += text_of(item_json(batch_.item(next_), batch_.enriched.of(next_), log_));
   }
   if (next_ < batch_.items().size()) return false;
   text_ += "\n]}\n";
   return true;
 }
 
-ItemRow row_of(const Item& item, const ItemLog& log) {
+ItemRow row_of(const Item& item, const std::vector<EnrichRecord>& answers, const ItemLog& log) {
   ItemRow row;
   row.path = item.path;
   row.state = state_of(item.step);
@@ -77,6 +83,11 @@ ItemRow row_of(const Item& item, const ItemLog& log) {
   if (!item.content.empty()) row.xxh128 = item.content.hex();
   const bool bad = item.step == Step::failed || item.step == Step::held;
   (bad ? row.error : row.warning) = item.reason;
+  for (const EnrichRecord& record : answers) {
+    const auto answer = record.ok ? Result<EnrichResult>(EnrichResult{}) : log.read_enriched(record.extent);
+    if (!answer || answer->error.empty()) continue;
+    row.enrich_error += (row.enrich_error.empty() ? "" : "; ") + answer->enricher + ": " + answer->error;
+  }
   const auto result = log.read_result(item.result);
   if (!result) return row;
   row.type = result->type;

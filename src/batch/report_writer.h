@@ -2,7 +2,7 @@
 // 100,000 files does not hold up the others. Field names are stable; a reader checks `version`:
 //   version 1, id, name, state, created_at, started_at, finished_at (UTC), files_total, files_done, files_failed,
 //   files_skipped, files_warned, bytes_total, bytes_done,
-//   items[{path, state, bytes, type, destination, twin, xxh128, etags[], labels{}, warnings[], error, note}]
+//   items[{path, state, bytes, type, destination, twin, xxh128, etags[], labels{}, warnings[], error, note, enriched{}, enrich_errors{}}]
 // One item a line, so that a reader needs not hold it whole. `etags`: what the content has for an ETag, stored by one
 // PUT or in parts of part_size. What is empty is left out of an item. Batch thread only; batch and log outlive it and do not change meanwhile.
 #pragma once
@@ -31,6 +31,6 @@ class ReportWriter {
 };
 
 // One line of items.csv, result included.
-[[nodiscard]] ItemRow row_of(const Item& item, const ItemLog& log);
+[[nodiscard]] ItemRow row_of(const Item& item, const std::vector<EnrichRecord>& answers, const ItemLog& log);
 
 }  // namespace cd

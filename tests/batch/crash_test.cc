@@ -116,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(EveryPoint, BatchCrashTest,
                                            "batch.before_file_away:4", "batch.after_file_away",
                                            "batch.after_file_away:5", "batch.after_upload", "batch.after_upload:5",
                                            "batch.before_unlink", "batch.before_unlink:4", "batch.before_report",
-                                           "batch.after_report"));
+                                           "batch.after_report",
+                                           "batch.before_told", "batch.after_told"));
 
 class ArchiveCrashTest : public BatchCrashTest {};
 
