@@ -64,6 +64,10 @@ Status ConductorCore::command(std::string_view id, std::string_view text) {
     MutexLock lock(mutex_);
     const DropPtr drop = find(id);
     if (!drop) return fail(Code::not_found, "there is no batch " + std::string(id));
+    const bool sets_aside = command.verb == BatchCommand::Verb::pause || command.verb == BatchCommand::Verb::cancel;
+    if (!command.path.empty() && sets_aside && is_final(drop->batch->head.state)) {
+      return fail(Code::invalid, "the batch has ended; retry and enrich can take up its files again");
+    }
     if (!command.path.empty() && drop->batch->remembers_items() && !drop->batch->find(command.path)) {
       return fail(Code::not_found, "the batch has no item \"" + command.path + "\"");
     }
