@@ -120,6 +120,10 @@ std::vector<Option> make_table() {
       {"inbox", "analysis_threads", &Config::analysis_threads, "threads that listen", {}, 1, 64},
       {"inbox", "report_prefix", &Config::report_prefix,
        "where the report object of a batch is stored; empty = no report objects", {}},
+      {"inbox", "previews", &Config::previews, "make an Opus preview of every stored sample (with ffmpeg)", {}},
+      {"inbox", "thumbnails", &Config::thumbnails, "make a thumbnail of every stored image (with ffmpeg)", {}},
+      {"inbox", "processed_prefix", &Config::processed_prefix,
+       "where previews, thumbnails and what else enrichers make are stored; empty = they are not", {}},
 
       {"cost", "prices", &Config::prices,
        "price table of the estimate: r2, s3 (Amazon, us-east-1), none, auto (by the URL)", {"auto", "r2", "s3", "none"}},
@@ -129,11 +133,6 @@ std::vector<Option> make_table() {
       {"cost", "price_class_b", &Config::price_class_b, "dollars a million GET and HEAD requests; empty = of the table",
        {}},
       {"cost", "price_egress", &Config::price_egress, "dollars a GB that is read; empty = of the table", {}},
-
-      {"inbox", "previews", &Config::previews, "make an Opus preview of every stored sample (with ffmpeg)", {}},
-      {"inbox", "thumbnails", &Config::thumbnails, "make a thumbnail of every stored image (with ffmpeg)", {}},
-      {"inbox", "processed_prefix", &Config::processed_prefix,
-       "where previews, thumbnails and what else enrichers make are stored; empty = they are not", {}},
 
       {"limits", "memory_limit", &Config::memory_limit, "memory of the daemon at most", {}, 96 * kMiB},
   };

@@ -1,6 +1,7 @@
 // How batches end, get stuck, and stop by themselves; and what can be said to one file of a batch.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/batch/drop_rig.h"
@@ -172,11 +173,15 @@ TEST_F(CompletionTest, AnUrgentBatchIsServedFirstAndTheOrderSurvivesARestart) {
   store_.wait_held(1);
   tell(rig, urgent, "start");
   // All of both are ready before the next one is placed.
-  rig.wait_for([](const BatchProgress& b) { return b.name == "urgent" && b.state == BatchState::uploading; });
+  rig.wait_for([&](const BatchProgress& b) {
+    const auto rows = rig.rows(b.id);
+    return b.name == "urgent" && b.state == BatchState::uploading &&
+           std::all_of(rows.begin(), rows.end(), [](const ItemRow& row) { return !row.labels_json.empty(); });
+  });
   store_.clear();
   store_.release_held();
   rig.wait_for([](const BatchProgress& b) { return b.name == "early" && is_final(b.state); });
-  EXPECT_TRUE(is_final(rig.conductor().batch(urgent)->state));
+  EXPECT_EQ(rig.conductor().batch(urgent)->files_done, 5u);
 }
 
 TEST_F(CompletionTest, TwentyBatchesAtOnceAllGetTheirTurn) {

@@ -69,6 +69,7 @@ testing::RigOptions options_in(const std::string& folder) {
     (void)rig.conductor().command(rig.conductor().batches().at(0).id, "cancel").has_value();
   }
   rig.wait_final();
+  rig.stop();  // the end of a batch is told after it
   ::_exit(0);
 }
 

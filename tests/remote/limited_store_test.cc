@@ -72,12 +72,12 @@ class LimitedStoreTest : public ::testing::Test {
 };
 
 TEST_F(LimitedStoreTest, NoMoreRequestsRunAtOneTimeThanAreAllowed) {
-  below_->add({.on = {Verb::put}, .kind = FaultKind::hold});
+  below_->add({.on = {Verb::put, ""}, .kind = FaultKind::hold});
   std::latch all(5);
   for (int i = 0; i < 5; ++i) put("k" + std::to_string(i), {}, [&](auto) { all.count_down(); });
   below_->wait_held(2);
   EXPECT_EQ(store_->waiting(), 3u);
-  EXPECT_EQ(below_->calls({Verb::put}), 2u);
+  EXPECT_EQ(below_->calls({Verb::put, ""}), 2u);
   store_->set_limits({});  // while they wait
   below_->wait_held(5);
   below_->clear();
@@ -103,7 +103,7 @@ TEST_F(LimitedStoreTest, WhatSomebodyWaitsForGoesFirst) {
 }
 
 TEST_F(LimitedStoreTest, ACancelEndsTheWait) {
-  below_->add({.on = {Verb::put}, .kind = FaultKind::hold});
+  below_->add({.on = {Verb::put, ""}, .kind = FaultKind::hold});
   for (int i = 0; i < 2; ++i) put("k" + std::to_string(i), {}, [](auto) {});
   below_->wait_held(2);
   std::stop_source stop;
@@ -119,7 +119,7 @@ TEST_F(LimitedStoreTest, ACancelEndsTheWait) {
 }
 
 TEST_F(LimitedStoreTest, ItsEndEndsWhatWaits) {
-  below_->add({.on = {Verb::put}, .kind = FaultKind::hold});
+  below_->add({.on = {Verb::put, ""}, .kind = FaultKind::hold});
   std::atomic<int> cancelled = 0;
   for (int i = 0; i < 6; ++i) {
     put("k" + std::to_string(i), {}, [&](Result<PutReply> answer) {
