@@ -183,7 +183,7 @@ BatchProgress Batch::progress(std::int64_t now_ns) const {
   out.finished_at_ns = head.finished_at_ns;
   out.note = waits_for.empty() ? head.note : waits_for;
   if (out.note.empty() && out.enrich_failed > 0) {
-    out.note = std::to_string(out.enrich_failed) + " answers of enrichers failed; write enrich to control to ask them again";
+    out.note = std::to_string(out.enrich_failed) + " enrichments failed; write enrich to control";
   }
   if (head.state == BatchState::receiving) {
     out.files_total = preview_files;
