@@ -14,6 +14,7 @@ cp "$FOLDER/deep/er/once.ogg" "$FOLDER/again.ogg"
 : > "$FOLDER/empty.wav"
 python3 "$ROOT/scripts/make-samples" "$WORK/pack" > /dev/null
 tar -C "$WORK/pack" -cf "$WORK/more.tar" .
+printf '[[enrich]]\nname = "nothing"\ncommand = ["echo", "{}"]\n' > "$WORK/enrich.toml"
 
 fetch_bucket() { cp -r "$BUCKET" "$1"; }
 is_dead() { ! daemon_of "$DRIVE" > /dev/null; }
@@ -27,13 +28,13 @@ fresh_drive() { # POINT: with a bucket of its own
 # The copy dies with the daemon: what cp was told is whole is not copied again, the rest is.
 copy() { python3 "$SUPPORT/copier.py" "$FOLDER" "$DRIVE/inbox/kit" "$WORK/copied-$1" > "$WORK/copier.log" 2>&1; }
 
-a_batch_survives_death_at() { # POINT[:N]
+a_batch_survives_death_at() { # POINT[:N] [flags of mount…]
   fresh_drive "$1"
-  CRATEDRIVE_CRASH=$1 mount_drive "$URL" "$DRIVE" > /dev/null
+  CRATEDRIVE_CRASH=$1 mount_drive "$URL" "$DRIVE" "${@:2}" > /dev/null
   copy "$1" || true
   within 60 dead_or_ended kit
   is_dead || { echo "$1 was never passed"; return 1; }
-  mount_drive "$URL" "$DRIVE" > /dev/null
+  mount_drive "$URL" "$DRIVE" "${@:2}" > /dev/null
   copy "$1"
   within 60 inbox_is_empty
   within 60 batches_ended kit
@@ -86,7 +87,8 @@ for point in $(grep -rhoE 'crash_point\("batch\.[^"]+"\)' "$ROOT/src/batch" | cu
     batch.after_cancel) case_ok a_cancelled_batch_stays_cancelled_after_death_at $point ;;
     *archive* | *handover* | *unpacked*) case_ok an_archive_survives_death_at "$point" ;;
     batch.unpack_file) case_ok an_archive_survives_death_at "$point"; case_ok an_archive_survives_death_at "$point:3" ;;
-    *report* | *unlink*) case_ok a_batch_survives_death_at "$point" ;;
+    batch.after_enriched) case_ok a_batch_survives_death_at "$point" --config "$WORK/enrich.toml" ;;
+    *report* | *unlink* | *told*) case_ok a_batch_survives_death_at "$point" ;;
     *) case_ok a_batch_survives_death_at "$point"; case_ok a_batch_survives_death_at "$point:3" ;;
   esac
 done
