@@ -101,7 +101,13 @@ EnrichDone EnrichPool::run_one(const EnrichJob& job, std::size_t number) {
 Result<Metadata> EnrichPool::try_once(const EnrichJob& job, const Enricher& enricher, const std::string& product) {
   ChildOptions child;
   child.argv = fill_in_words(enricher.argv, {{"path", job.file}, {"output", product}, {"name", job.name}});
-  if (!mentions(enricher.argv, "{path}")) child.input_path = job.file;
+  if (!is_program(child.argv.front())) return fail(Code::not_found, "start " + child.argv.front() + ": there is no such program");
+  // The file lies on our own mount. Whoever opens it must hold none of our descriptors: were we killed while one of our threads,
+  // or a child before its exec, waits in open(2), nobody would be left to end the mount.
+  if (!mentions(enricher.argv, "{path}")) {
+    const std::vector<std::string> opener{"/bin/sh", "-c", "exec \"$@\" < \"$0\"", job.file};
+    child.argv.insert(child.argv.begin(), opener.begin(), opener.end());
+  }
   child.environment = {{"CRATEDRIVE_PATH", job.name}, {"CRATEDRIVE_LABELS", job.labels}};
   child.timeout = enricher.timeout;
   child.output_max = enricher.output_max;
