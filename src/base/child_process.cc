@@ -75,9 +75,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // posix_spawn's two small objects, in one place.
 class Spawn {
  public:
-  // `input`: -1 for none. It is opened by us: a child that waits in open(2) before its exec still holds all of our
-  // descriptors, and thereby, were we killed, a mount of ours that its file lies on.
-  Spawn(int out, int err, int input) {
+  // No file of the user's is opened before the exec: a child that waits in open(2) still holds all of our descriptors, and
+  // thereby, were we killed, a mount of ours that the file lies on.
+  Spawn(int out, int err) {
     ::posix_spawnattr_init(&attributes_);
     ::posix_spawn_file_actions_init(&actions_);
     sigset_t none, all;
@@ -88,8 +88,7 @@ class Spawn {
     ::posix_spawnattr_setsigmask(&attributes_, &none);  // our threads have all of them blocked
     ::posix_spawnattr_setsigdefault(&attributes_, &all);
     ::posix_spawn_file_actions_addchdir_np(&actions_, "/");
-    if (input >= 0) ::posix_spawn_file_actions_adddup2(&actions_, input, 0);
-    else ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions_, out, 1);
     ::posix_spawn_file_actions_adddup2(&actions_, err, 2);
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
@@ -138,14 +137,9 @@ class Child {
     Pipe out, err;
     stop_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (stop_.get() < 0 || !out.open() || !err.open()) return fail(error_from_errno(errno, "make a pipe"));
-    Fd input;
-    if (!options_.input_path.empty()) {
-      input.reset(::open(options_.input_path.c_str(), O_RDONLY | O_CLOEXEC));
-      if (input.get() < 0) return fail(error_from_errno(errno, "open " + printable(options_.input_path)));
-    }
     std::vector<std::string> argv = options_.argv;
     std::vector<std::string> env = environment_of(options_);
-    const int failed = Spawn(out.write_end.get(), err.write_end.get(), input.get()).run(pid_, argv, env);
+    const int failed = Spawn(out.write_end.get(), err.write_end.get()).run(pid_, argv, env);
     if (failed != 0) {
       pid_ = 0;
       return fail(error_from_errno(failed, "start " + printable(options_.argv[0])));

@@ -18,8 +18,7 @@
 namespace cd {
 
 struct ChildOptions {
-  std::vector<std::string> argv;  // argv[0] is looked for in PATH
-  std::string input_path;         // its stdin; "" = nothing
+  std::vector<std::string> argv;                   // argv[0] is looked for in PATH
   std::map<std::string, std::string> environment;  // added to ours
   Millis timeout{60'000};
   std::uint64_t output_max = 1u << 20;
