@@ -125,8 +125,14 @@ void add_fsck(Builder& builder) {
 void add_analyze(Builder& builder) {
   CLI::App* sub = builder.command("analyze", "listen to files and say what they are",
                                   [&builder] { return builder.analyze; });
-  sub->add_option("FILE", builder.analyze.files, "files, or folders of them")->required();
-  sub->add_flag("--json", builder.analyze.json, "as a JSON array");
+  sub->add_option("FILE", builder.analyze.files, "files, or folders of them; with --all the URL of a bucket, or a folder of a mounted "
+                                                 "drive (without it the only mounted drive)");
+  CLI::Option* all = sub->add_flag("--all", builder.analyze.all, "listen to all that lies in the bucket and was never listened to, "
+                                                                 "and keep the labels for every mount of it");
+  sub->add_flag("-n,--dry-run", builder.analyze.dry_run, "with --all: only say which objects would be read")->needs(all);
+  sub->add_flag("--json", builder.analyze.json, "as JSON");
+  sub->footer("With --all no object of the library is changed: labels are kept in reports beside it. What was interrupted goes on\n"
+              "with the same command.");
 }
 
 void add_url(Builder& builder) {
@@ -189,6 +195,10 @@ Result<Command> finish(Builder& builder, const std::function<Command()>& make) {
       return fail(Code::invalid, "--expires is a duration between 1s and 168h (7 days), like 1h");
     }
     url->expires = Millis(*ms);
+  }
+  if (auto* analyze = std::get_if<AnalyzeArguments>(&command)) {
+    if (!analyze->all && analyze->files.empty()) return fail(Code::invalid, "give files to listen to, or --all for those of a bucket");
+    if (analyze->all && analyze->files.size() > 1) return fail(Code::invalid, "--all takes one drive: its URL or a folder of it");
   }
   if (auto* sync = std::get_if<SyncArguments>(&command); sync != nullptr && sync->b.empty()) {
     ControlArguments control;

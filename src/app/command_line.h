@@ -38,8 +38,10 @@ struct FsckArguments {
   bool json = false;
 };
 struct AnalyzeArguments {
-  std::vector<std::string> files;
+  std::vector<std::string> files;  // with `all`: the drive, or nothing
   bool json = false;
+  bool all = false;
+  bool dry_run = false;
 };
 struct UrlArguments {
   std::string path;

@@ -22,6 +22,7 @@ struct CommandContext {
 [[nodiscard]] Outcome run_check(const CheckArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_fsck(const FsckArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_analyze(const AnalyzeArguments& arguments);
+[[nodiscard]] Outcome run_analyze_all(const AnalyzeArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_url(const UrlArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_control(const ControlArguments& arguments, const CommandContext& context);
 [[nodiscard]] Outcome run_import(const ImportArguments& arguments, const CommandContext& context);

@@ -17,6 +17,7 @@
 #include "app/commands.h"
 #include "app/import_plan.h"
 #include "app/mounts.h"
+#include "app/progress_line.h"
 #include "base/metrics.h"
 #include "base/text.h"
 #include "remote/open_store.h"
@@ -31,8 +32,6 @@ namespace stdfs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr std::chrono::milliseconds kPollPause{250};
-constexpr std::chrono::seconds kLineEvery{5};
-constexpr int kBarColumns = 26;
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -58,19 +57,11 @@ class Target {
     ::rmdir(own_.c_str());
   }
   Outcome find(const std::string& where, const std::string& home) {
-    if (where.find("://") == std::string::npos && !where.empty()) return take(drive_of(where, home));
-    std::vector<MountedDrive> drives = mounted_drives(home);
-    std::erase_if(drives, [](const MountedDrive& drive) { return !drive.daemon; });  // of others
-    if (where.empty()) {
-      if (drives.size() == 1) return take(std::move(drives[0]));
-      return Outcome::fail(ExitCode::usage, drives.empty() ? "no drive is mounted; give the URL of a bucket, too"
-                                                           : "several drives are mounted; say which: its folder or URL");
-    }
-    const auto url = StoreUrl::parse(where);
-    if (!url) return Outcome::fail(ExitCode::usage, url.error());
-    url_ = url->to_string();
-    for (MountedDrive& drive : drives)
-      if (drive.source == url_) return take(std::move(drive));
+    auto named = named_drive(where, home);
+    if (!named) return Outcome::fail(named.error().code == Code::not_found ? ExitCode::mount : ExitCode::usage, named.error());
+    url_ = std::move(named->url);
+    mounted_ = named->mounted.has_value();
+    if (mounted_) drive_ = std::move(*named->mounted);
     return Outcome::ok();
   }
   [[nodiscard]] bool is_mounted() const { return mounted_; }
@@ -190,30 +181,11 @@ Result<Followed> look(const MountedDrive& drive, const std::set<std::string>& be
   return f;
 }
 
-class Bar {
- public:
-  ~Bar() { if (drawn_) std::printf("\r\033[K"); }
-  void show(const Followed& f, std::uint64_t total) {
-    const std::uint64_t over = f.stored + f.failed + f.skipped + number(f.import, "there") + number(f.import, "failed") + number(f.import, "left_out");
-    const double fraction = total == 0 ? 1 : std::min(1.0, static_cast<double>(over) / static_cast<double>(total));
-    const std::string text = fmt::format("{} {:>3} %  {} of {} files", progress_bar(fraction, kBarColumns),
-                                         static_cast<int>(fraction * 100), human_count(std::min(over, total)), human_count(total));
-    const auto now = std::chrono::steady_clock::now();
-    if (terminal_) {
-      std::printf("\r\033[K%s", text.c_str());
-      drawn_ = true;
-    } else if (now - printed_ >= kLineEvery) {
-      std::printf("%s\n", text.c_str());
-      printed_ = now;
-    }
-    std::fflush(stdout);
-  }
-
- private:
-  const bool terminal_ = ::isatty(STDOUT_FILENO) == 1;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point printed_ = std::chrono::steady_clock::now();
-};
+void show(ProgressLine& line, const Followed& f, std::uint64_t total) {
+  const std::uint64_t over = f.stored + f.failed + f.skipped + number(f.import, "there") + number(f.import, "failed") + number(f.import, "left_out");
+  line.show(total == 0 ? 1 : static_cast<double>(over) / static_cast<double>(total),
+            fmt::format("{} of {} files", human_count(std::min(over, total)), human_count(total)));
+}
 
 Outcome follow(const Target& target, const std::string& directory, bool json) {
   const MountedDrive& drive = target.drive();
@@ -228,7 +200,7 @@ Outcome follow(const Target& target, const std::string& directory, bool json) {
     return Outcome::fail(ExitCode::failed, told.error());
   Followed f;
   {
-    Bar bar;
+    ProgressLine line;
     do {
       if (interrupted != 0) {
         return Outcome::fail(ExitCode::failed, target.is_own() ? "interrupted; the same command goes on where this one ended"
@@ -238,7 +210,7 @@ Outcome follow(const Target& target, const std::string& directory, bool json) {
       auto now = look(drive, before);
       if (!now) return Outcome::fail(ExitCode::failed, now.error());
       f = std::move(*now);
-      if (!json) bar.show(f, total);
+      if (!json) show(line, f, total);
       // What was copied has to be seen by a batch before "no batch is open" means the end.
     } while (f.reading() || f.batches_open || f.stored + f.failed + f.skipped < number(f.import, "copied"));
   }

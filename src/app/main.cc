@@ -45,7 +45,7 @@ cd::Outcome run(const cd::CommandLine& line) {
                  [&](const cd::StatusArguments& a) { return cd::run_status(a, context); },
                  [&](const cd::CheckArguments& a) { return cd::run_check(a, context); },
                  [&](const cd::FsckArguments& a) { return cd::run_fsck(a, context); },
-                 [&](const cd::AnalyzeArguments& a) { return cd::run_analyze(a); },
+                 [&](const cd::AnalyzeArguments& a) { return a.all ? cd::run_analyze_all(a, context) : cd::run_analyze(a); },
                  [&](const cd::UrlArguments& a) { return cd::run_url(a, context); },
                  [&](const cd::ControlArguments& a) { return cd::run_control(a, context); },
                  [&](const cd::ImportArguments& a) { return cd::run_import(a, context); },

@@ -131,6 +131,25 @@ Result<MountedDrive> drive_of(const std::string& path, const std::string& state_
   return std::move(*best);
 }
 
+Result<NamedDrive> named_drive(const std::string& where, const std::string& state_home) {
+  if (where.find("://") == std::string::npos && !where.empty()) {
+    CD_TRY(MountedDrive drive, drive_of(where, state_home));
+    return NamedDrive{drive.source, std::move(drive)};
+  }
+  std::vector<MountedDrive> drives = mounted_drives(state_home);
+  std::erase_if(drives, [](const MountedDrive& drive) { return !drive.daemon; });  // of others
+  if (where.empty()) {
+    if (drives.size() == 1) return NamedDrive{drives[0].source, drives[0]};
+    return fail(Code::invalid, drives.empty() ? "no drive is mounted; give the URL of a bucket, too"
+                                              : "several drives are mounted; say which: its folder or URL");
+  }
+  CD_TRY(const StoreUrl url, StoreUrl::parse(where));
+  NamedDrive named{url.to_string(), std::nullopt};
+  for (MountedDrive& drive : drives)
+    if (drive.source == named.url) named.mounted = std::move(drive);
+  return named;
+}
+
 Result<std::string> absolute_path(const std::string& path) {
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);

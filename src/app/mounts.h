@@ -24,6 +24,14 @@ struct MountedDrive {
 // The drive that a path is on; not_found says so in a sentence.
 [[nodiscard]] Result<MountedDrive> drive_of(const std::string& path, const std::string& state_home);
 
+// What somebody calls a drive: the URL of a bucket, a folder on a mounted drive, or "" for the only one that is mounted.
+struct NamedDrive {
+  std::string url;
+  std::optional<MountedDrive> mounted;
+};
+// invalid: not to be understood; not_found: the folder is on no drive.
+[[nodiscard]] Result<NamedDrive> named_drive(const std::string& where, const std::string& state_home);
+
 // Absolute, without symlinks in front of the last part; works on a dead mount point, which cannot be looked into.
 [[nodiscard]] Result<std::string> absolute_path(const std::string& path);
 

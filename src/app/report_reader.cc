@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "app/wait_for_tree.h"
 #include "base/text.h"
@@ -14,29 +13,10 @@ namespace cd {
 
 namespace {
 
-constexpr std::uint64_t kPiece = 1u << 20;
-constexpr std::size_t kLineMax = 1u << 20;   // no item of ours is as long
-constexpr std::size_t kItemsAWrite = 500;
 constexpr std::int64_t kPatienceNs = 2'000'000'000;  // who looks later is shown what there is by then
-constexpr std::string_view kSuffix = ".json";
 constexpr Millis kDeadline{60'000};
-constexpr std::size_t kLabelMax = 512;
-
-using Json = nlohmann::json;
-
-std::string word(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 }  // namespace
-
-struct ReportReader::Item {
-  std::string path;
-  std::uint64_t bytes = 0;
-  std::vector<std::string> etags;
-  Metadata labels;
-};
 
 ReportReader::ReportReader(MetaStore& meta, TreeCache& tree, ObjectStore& store, const Clock& clock, Options options)
     : meta_(meta), tree_(tree), store_(store), clock_(clock), options_(std::move(options)) {
@@ -119,7 +99,7 @@ Status ReportReader::read_all(const std::stop_token& stop) {
              store_.list(request, call(stop), std::move(done));
            }));
     for (const ObjectInfo& report : page.objects) {
-      if (!report.key.ends_with(kSuffix)) continue;
+      if (!report.key.ends_with(kReportSuffix)) continue;
       const std::string note = "report:" + report.key;
       CD_TRY(const auto known, meta_.note(note));
       if (known && *known == report.etag) continue;
@@ -140,62 +120,21 @@ Status ReportReader::read_all(const std::stop_token& stop) {
   }
 }
 
-// An item a line, as ReportWriter puts them; what is no item (the first and the last line) is none to parse() either.
 Status ReportReader::read_report(const ObjectInfo& report, const std::stop_token& stop) {
   std::string batch = report.key.substr(options_.prefix.size());
-  batch.resize(batch.size() - std::min(batch.size(), kSuffix.size()));
-  std::vector<Item> items;
-  std::string rest;
-  for (std::uint64_t at = 0; at < report.size; at += kPiece) {
-    GetRequest request{report.key, at, std::min(kPiece, report.size - at), report.etag};
-    CD_TRY(const GetReply got, blocking<GetReply>([&](Done<GetReply> done) {
-             store_.get(request, call(stop), std::move(done));
-           }));
-    rest += *got.body;
-    std::size_t from = 0;
-    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', from)) {
-      Item item;
-      if (parse(rest.substr(from, end - from), item)) items.push_back(std::move(item));
-      from = end + 1;
-      if (items.size() < kItemsAWrite) continue;
-      CD_TRY_VOID(apply(items, batch));
-      items.clear();
-    }
-    rest.erase(0, from);
-    if (rest.size() > kLineMax) return fail(Code::corrupt, "it is no report of a batch");
-  }
-  return apply(items, batch);
+  batch.resize(batch.size() - std::min(batch.size(), kReportSuffix.size()));
+  return read_report_items(store_, report, call(stop), [&](std::span<const ReportItem> items) { return apply(items, batch); });
 }
 
-bool ReportReader::parse(const std::string& line, Item& item) {
-  const std::string text = line.ends_with(',') ? line.substr(0, line.size() - 1) : line;
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("state") || json.contains("items")) return false;
-  item.path = word(json, "destination");
-  if (item.path.empty()) item.path = word(json, "twin");
-  const auto bytes = json.find("bytes");
-  if (item.path.empty() || bytes == json.end() || !bytes->is_number_unsigned()) return false;
-  item.bytes = bytes->get<std::uint64_t>();
-  if (const auto etags = json.find("etags"); etags != json.end() && etags->is_array())
-    for (const Json& etag : *etags)
-      if (etag.is_string()) item.etags.push_back(etag.get<std::string>());
-  const auto labels = json.find("labels");
-  if (labels == json.end() || !labels->is_object()) return false;
-  for (const auto& [name, value] : labels->items())
-    if (value.is_string() && name.size() + value.get_ref<const std::string&>().size() <= kLabelMax)
-      item.labels[name] = value.get<std::string>();
-  if (const std::string hash = word(json, "xxh128"); !hash.empty()) item.labels["xxh128"] = hash;
-  return !item.labels.empty();
-}
-
-Status ReportReader::apply(const std::vector<Item>& items, const std::string& batch) {
+Status ReportReader::apply(std::span<const ReportItem> items, const std::string& batch) {
   if (items.empty()) return {};
-  const auto is_it = [](const Item& item, const MetaRecord& r) {
+  const auto is_it = [](const ReportItem& item, const MetaRecord& r) {
     if (r.is_directory() || r.pending || r.local_only || r.whiteout || !r.remote || r.remote->size != item.bytes) return false;
     return item.etags.empty() || std::ranges::find(item.etags, r.remote->etag) != item.etags.end();
   };
-  std::vector<std::pair<std::string, const Item*>> places;  // where the content is now
-  for (const Item& item : items) {
+  std::vector<std::pair<std::string, const ReportItem*>> places;  // where the content is now
+  for (const ReportItem& item : items) {
+    if (item.labels.empty()) continue;
     CD_TRY(const auto there, meta_.resolve(item.path));
     if (there && is_it(item, there->record)) {
       places.emplace_back(item.path, &item);
@@ -209,10 +148,9 @@ Status ReportReader::apply(const std::vector<Item>& items, const std::string& ba
   return meta_.write([&](MetaStore::Writer& w) -> Status {
     for (const auto& [path, item] : places) {
       CD_TRY(auto entry, w.resolve_raw(path));
-      // What the object itself says is newer; so is what is there already.
-      if (!entry || entry->record.exact || has_facts(entry->record) || !is_it(*item, entry->record)) continue;
-      entry->record.metadata = item->labels;
-      entry->record.metadata["batch"] = batch;
+      if (!entry || has_facts(entry->record) || !is_it(*item, entry->record)) continue;
+      entry->record.metadata.insert(item->labels.begin(), item->labels.end());  // what the object says itself stays
+      entry->record.metadata.try_emplace("batch", batch);
       CD_TRY_VOID(w.put(entry->parent, entry->name, std::move(entry->record)));
     }
     return {};

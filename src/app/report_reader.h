@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/report_items.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/thread.h"
@@ -39,12 +40,10 @@ class ReportReader {
   void expire();
 
  private:
-  struct Item;
   void run(const std::stop_token& stop);
   Status read_all(const std::stop_token& stop);
   Status read_report(const ObjectInfo& report, const std::stop_token& stop);
-  Status apply(const std::vector<Item>& items, const std::string& batch);
-  static bool parse(const std::string& line, Item& item);
+  Status apply(std::span<const ReportItem> items, const std::string& batch);
   [[nodiscard]] CallOptions call(const std::stop_token& stop) const;
 
   MetaStore& meta_;

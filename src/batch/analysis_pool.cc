@@ -7,7 +7,7 @@
 
 #include "analyze/analyze_file.h"
 #include "base/digest.h"
-#include "batch/wave_label.h"
+#include "batch/heard.h"
 
 namespace cd {
 namespace {
@@ -29,22 +29,6 @@ Report empty_report() {
   report.type = "application/x-empty";
   report.warnings = {"empty file"};
   return report;
-}
-
-void take_over(const Report& report, ItemResult& result) {
-  result.type = report.type;
-  result.is_audio = report.is_audio;
-  result.warnings = report.warnings;
-  result.labels = labels_of(report);
-  if (std::string wave = wave_label(report.waveform); !wave.empty()) result.labels["wave"] = std::move(wave);
-  result.report_json = to_json(report);
-  const auto label = [&](const char* name) {
-    const auto at = result.labels.find(name);
-    return at == result.labels.end() ? std::string() : at->second;
-  };
-  result.bpm = label("bpm");
-  result.key = label("key");
-  result.kind = label("kind");
 }
 
 }  // namespace

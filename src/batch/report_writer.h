@@ -30,6 +30,14 @@ class ReportWriter {
   std::string text_;
 };
 
+// The same object about files that lay in the library already, under the ETags that they have there.
+struct LibraryFile {
+  std::string path;
+  std::string etag;
+  ItemResult result;
+};
+[[nodiscard]] std::string library_report(const BatchProgress& head, const std::vector<LibraryFile>& files);
+
 // One line of items.csv, result included.
 [[nodiscard]] ItemRow row_of(const Item& item, const std::vector<EnrichRecord>& answers, const ItemLog& log);
 

@@ -151,7 +151,10 @@ Result<MetaRecord> ExactFiller::merge(const MetaEntry& asked, const ObjectHead& 
       record.remote->cache_id = RemoteVersion::make_cache_id(record.remote->key, head.info.etag, head.info.size);
     }
     const NodeType type = record.attr.type;
+    Metadata reported;  // labels that a report told of these bytes: the object needs not carry them
+    if (same) reported.swap(record.metadata);
     apply_metadata(head, record);
+    record.metadata.merge(reported);
     if (record.attr.type == NodeType::symlink) {
       record.target = symlink_target(target);
       record.attr.size = record.target.size();
