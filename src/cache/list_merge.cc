@@ -27,31 +27,50 @@ bool is_gone(const MetaRecord& record, std::uint64_t begun_sequence) {
 
 Status ListMerge::apply(const ListReply& page, bool flat) {
   if (!page.objects.empty() || !page.folders.empty()) seen_any_ = true;
-  const Status status = meta_.write([&](Writer& w) -> Status {
-    page_changes_.clear();
+  const Status merged = write([&](Writer& w) -> Status {
     page_odd_ = {};
-    CD_TRY(const auto folder, w.entry(scope_.folder));
-    if (!folder || folder->record.whiteout) return fail(Code::not_found, "the folder is no longer in the tree");
     for (const ObjectInfo& object : page.objects) CD_TRY_VOID(merge_key(w, object, flat));
     for (const std::string& prefix : page.folders) {
       if (!prefix.starts_with(scope_.prefix) || prefix.size() <= scope_.prefix.size()) continue;
       const std::string_view part =
           std::string_view(prefix).substr(scope_.prefix.size(), prefix.size() - scope_.prefix.size() - 1);
-      if (is_reserved(scope_.folder, part)) continue;
+      if (is_reserved(scope_.folder, part) || removed_.hides_below(prefix)) continue;
       CD_TRY_VOID(enter_folder(w, scope_.folder, part, Marker::unknown));
     }
     return {};
   });
-  if (!status) return status;
-  std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+  if (!merged) return merged;
   odd_.shown += page_odd_.shown;
   odd_.hidden += page_odd_.hidden;
   if (!page_odd_.last.empty()) odd_.last = page_odd_.last;
   return {};
 }
 
+Status ListMerge::write(const std::function<Status(Writer&)>& change) {
+  const Status written = meta_.write([&](Writer& w) -> Status {
+    page_changes_.clear();
+    CD_TRY_VOID(check_place(w));
+    return change(w);
+  });
+  if (!written) return written;
+  std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+  return {};
+}
+
+Status ListMerge::check_place(Writer& w) const {
+  std::string path;
+  for (InodeId at = scope_.folder; at != kRootInode;) {
+    CD_TRY(const auto folder, w.entry(at));
+    if (!folder || folder->record.whiteout) return fail(Code::not_found, "the folder is no longer in the tree");
+    path = path.empty() ? folder->name : folder->name + "/" + path;
+    at = folder->parent;
+  }
+  const std::string prefix = path.empty() ? "" : key_of_path(path, true);
+  return prefix == scope_.prefix ? Status{} : fail(Code::stale, "the folder was renamed while it was listed");
+}
+
 Status ListMerge::merge_key(Writer& w, const ObjectInfo& object, bool flat) {
-  if (!object.key.starts_with(scope_.prefix)) return {};
+  if (!object.key.starts_with(scope_.prefix) || removed_.hides(object.key)) return {};
   std::string_view rest = std::string_view(object.key).substr(scope_.prefix.size());
   InodeId parent = scope_.folder;
   if (rest.empty() && object.size == 0) {

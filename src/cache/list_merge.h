@@ -4,9 +4,11 @@
 // Entries that the LIST shows are written again, so their `changed` lies above the sequence number at which
 // the LIST began; after the last page whatever still lies below it, and is not ours to keep (pending,
 // whiteout, local), is gone from the bucket and erased. So a LIST that fails half-way takes nothing away.
+// A folder that was renamed meanwhile has other keys: Code::stale, and nothing more is merged.
 // Owned by TreeCache's run; one thread at a time.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,7 +53,7 @@ class ListMerge {
     std::int64_t begun_wall_ns = 0;
   };
   ListMerge(MetaStore& meta, const TreeCacheOptions& options, Scope scope)
-      : meta_(meta), options_(options), scope_(std::move(scope)) {}
+      : meta_(meta), options_(options), scope_(std::move(scope)), removed_(meta.removed_keys()) {}
 
   // `flat`: the page came without a delimiter, and its LIST began at the prefix.
   [[nodiscard]] Status apply(const ListReply& page, bool flat);
@@ -76,6 +78,8 @@ class ListMerge {
   };
   using Writer = MetaStore::Writer;
 
+  Status write(const std::function<Status(Writer&)>& change);
+  Status check_place(Writer& w) const;
   Status merge_key(Writer& w, const ObjectInfo& object, bool flat);
   Status merge_file(Writer& w, InodeId parent, std::string_view part, const ObjectInfo& object);
   Status put_file(Writer& w, const Place& place, const std::optional<MetaRecord>& current, const ObjectInfo& object);
@@ -99,6 +103,7 @@ class ListMerge {
   MetaStore& meta_;
   const TreeCacheOptions& options_;
   const Scope scope_;
+  const RemovedKeys::List removed_;
   std::set<InodeId> still_going_;
   bool seen_any_ = false;
   bool seen_marker_ = false;

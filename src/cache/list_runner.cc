@@ -1,6 +1,11 @@
 #include "cache/list_runner.h"
 
 namespace cd {
+namespace {
+
+constexpr int kMovesMax = 20;  // of a folder while one waits for its listing
+
+}  // namespace
 
 void ListRunner::run(InodeId folder, bool deep, std::int64_t wall_ns, Done<void> done) {
   RunPtr run;
@@ -55,7 +60,7 @@ void ListRunner::ask(const RunPtr& run) {
 void ListRunner::take_page(const RunPtr& run, Result<ListReply> page) {
   if (!page) return end(run, fail(std::move(page).error()));
   const Status merged = merge_page(*run, *page);
-  if (!merged) return end(run, merged);
+  if (!merged) return not_merged(run, merged);
   if (!page->next_token.empty()) {
     ++run->pages;
     if (!run->deep && !run->delimited && run->pages >= options_.flat_pages_max) {
@@ -69,7 +74,18 @@ void ListRunner::take_page(const RunPtr& run, Result<ListReply> page) {
   }
   const Status finished = run->merge->finish(!run->delimited);
   tell_observer(*run->merge);
+  if (!finished) return not_merged(run, finished);
   end(run, finished);
+}
+
+// Renamed while it was listed: its keys have another prefix now.
+void ListRunner::not_merged(const RunPtr& run, const Status& why) {
+  if (why.error().code != Code::stale || ++run->moves > kMovesMax) return end(run, why);
+  run->delimited = !run->deep && options_.flat_pages_max <= 0;
+  run->pages = 0;
+  run->token.clear();
+  run->after.clear();
+  start(run, run->merge->scope().begun_wall_ns);
 }
 
 Status ListRunner::merge_page(Run& run, const ListReply& page) {

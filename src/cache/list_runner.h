@@ -36,6 +36,7 @@ class ListRunner {
     bool deep = false;
     bool delimited = false;
     int pages = 0;
+    int moves = 0;
     std::string token;
     std::string after;
     std::unique_ptr<ListMerge> merge;
@@ -47,6 +48,7 @@ class ListRunner {
   void ask(const RunPtr& run);
   void take_page(const RunPtr& run, Result<ListReply> page);
   Status merge_page(Run& run, const ListReply& page);
+  void not_merged(const RunPtr& run, const Status& why);
   void end(const RunPtr& run, const Status& status);
   void tell_observer(ListMerge& merge);
 

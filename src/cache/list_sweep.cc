@@ -53,8 +53,7 @@ Status ListMerge::sweep(const Folder& folder) {
     }));
     if (gone.empty()) return {};
     after = gone.back();
-    const Status status = meta_.write([&](Writer& w) -> Status {
-      page_changes_.clear();
+    const Status done = write([&](Writer& w) -> Status {
       for (const std::string& name : gone) {
         CD_TRY(const auto record, w.lookup_raw(folder.ino, name));
         if (!record || !is_gone(*record, scope_.begun_sequence)) continue;
@@ -63,8 +62,7 @@ Status ListMerge::sweep(const Folder& folder) {
       }
       return {};
     });
-    if (!status) return status;
-    std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+    if (!done) return done;
   } while (gone.size() == kBatch);
   return {};
 }
@@ -73,13 +71,11 @@ Status ListMerge::sweep(const Folder& folder) {
 Status ListMerge::settle(const std::vector<Folder>& folders) {
   for (std::size_t from = 0; from < folders.size(); from += kBatch) {
     const std::size_t to = std::min(folders.size(), from + kBatch);
-    const Status status = meta_.write([&](Writer& w) -> Status {
-      page_changes_.clear();
+    const Status done = write([&](Writer& w) -> Status {
       for (std::size_t i = from; i < to; ++i) CD_TRY_VOID(settle_one(w, folders[i]));
       return {};
     });
-    if (!status) return status;
-    std::move(page_changes_.begin(), page_changes_.end(), std::back_inserter(changes_));
+    if (!done) return done;
   }
   return {};
 }

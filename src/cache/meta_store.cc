@@ -29,6 +29,7 @@ struct MetaStore::Impl {
   CacheFormat format;
   std::unique_ptr<Lmdb> lmdb;
   MetaTables tables;
+  RemovedKeys removed_keys;
   bool warm = false;
   std::atomic<std::uint64_t> sequence{0};
 };
@@ -226,6 +227,8 @@ Status MetaStore::close_clean() {
 }
 
 bool MetaStore::was_warm() const { return impl_->warm; }
+
+RemovedKeys& MetaStore::removed_keys() { return impl_->removed_keys; }
 
 Lmdb& MetaStore::lmdb() { return *impl_->lmdb; }
 

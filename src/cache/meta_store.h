@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "cache/meta_record.h"
+#include "cache/removed_keys.h"
 
 namespace cd {
 
@@ -112,6 +113,8 @@ class MetaStore {
   // Sequence number of the newest change: what a LIST notes when it begins, so that it does not undo what
   // happened meanwhile.
   [[nodiscard]] std::uint64_t sequence() const;
+  // What else a LIST must not undo.
+  [[nodiscard]] RemovedKeys& removed_keys();
 
   // Small values that belong to the cache ("traits", "clean").
   [[nodiscard]] Result<std::optional<std::string>> note(std::string_view name) const;

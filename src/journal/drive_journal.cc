@@ -91,10 +91,6 @@ class DriveJournal final : public Journal {
     if (!syncer_.joinable()) return;
     syncer_.request_stop();
     syncer_.join();
-    {
-      Ledger::Turn turn(ledger_);
-      ledger_.clear_graves(true);
-    }
     if (sync()) (void)ledger_.meta.set_note(kCleanNote, "1");
   }
 
@@ -130,7 +126,6 @@ class DriveJournal final : public Journal {
       if (stop.stop_requested()) return;
       (void)ledger_.sync_all();  // what failed is tried again next time; fsync says so to whoever asks
       Ledger::Turn turn(ledger_);
-      ledger_.clear_graves(false);
       // A log that refuses to grow is mended by writing it anew.
       (void)ledger_.compact(ledger_.log->broken());
     }

@@ -7,8 +7,6 @@
 
 namespace cd {
 namespace {
-constexpr std::int64_t kGraveNs = 20'000'000'000;  // longer than a LIST takes
-constexpr std::size_t kGravesPerWrite = 500;
 constexpr const char* kAside = "\x01aside";  // a name for the length of one transaction
 }
 
@@ -210,30 +208,6 @@ void Ledger::requeue_folders_above(const std::string& slot) {
     const std::string folder = slot_of(path, true);
     const IntentTable::Entry* entry = table.find(folder);
     if (entry != nullptr && entry->intent.kind == IntentKind::remove && !queue.state(folder)) requeue(folder, true);
-  }
-}
-
-// ---- graves
-
-void Ledger::clear_graves(bool all) {
-  const std::int64_t until = clock.steady_ns() - kGraveNs;
-  while (!graves_.empty() && (all || graves_.front().since_ns <= until)) {
-    std::vector<std::string> paths;
-    while (!graves_.empty() && (all || graves_.front().since_ns <= until) && paths.size() < kGravesPerWrite) {
-      paths.push_back(std::move(graves_.front().path));
-      graves_.pop_front();
-    }
-    (void)meta.write([&](MetaStore::Writer& writer) -> Status {  // what stays behind is cleaned at a start
-      for (const std::string& path : paths) {
-        CD_TRY(const auto there, writer.resolve_raw(path));
-        if (!there || !there->record.whiteout || there->record.pending) continue;
-        if (there->record.is_directory() && table.any_below(path)) continue;
-        CD_TRY_VOID(writer.erase(there->parent, there->name));
-        CD_TRY_VOID(hide_file_again(writer, path));
-        CD_TRY_VOID(prune_hidden(writer, table, std::string(parent_path(path))));
-      }
-      return {};
-    });
   }
 }
 

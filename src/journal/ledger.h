@@ -6,7 +6,6 @@
 // Lock order: Turn → a StagedFile → Log; the queue of the uploader's answers is a leaf.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -76,10 +75,6 @@ class Ledger {
   [[nodiscard]] static Status apply(MetaStore::Writer& writer, const std::string& slot, const Intent& intent);
   [[nodiscard]] Status compact(bool always);
 
-  // A removal was carried out. The whiteout stays for a while, no longer pending: a LIST that began before may still
-  // bring the name.
-  void bury(const std::string& path) { graves_.push_back({clock.steady_ns(), path}); }
-  void clear_graves(bool all);
   // The name is free, but a file of that name may still wait for its removal.
   [[nodiscard]] Status hide_file_again(MetaStore::Writer& writer, const std::string& path) const;
 
@@ -132,17 +127,11 @@ class Ledger {
   void requeue_folders_above(const std::string& slot);
   [[nodiscard]] Goal goal_of(const std::string& slot, const Intent& intent) const;
 
-  struct Grave {
-    std::int64_t since_ns = 0;
-    std::string path;
-  };
-
   // One sync at a time, so that none returns before what another one has begun is on the device. Turn → this.
   Mutex sync_mutex_;
   std::uint64_t synced_number_ CD_GUARDED_BY(sync_mutex_) = 0;  // of the log's frames
 
   Mutex mutex_;
-  std::deque<Grave> graves_;
   std::uint64_t last_age_ = 0;
   bool inbox_changed_ = false;
   std::vector<UploadOutcome> outcomes_;

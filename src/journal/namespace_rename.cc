@@ -204,13 +204,17 @@ Status NamespaceVerbs::rename(InodeId parent, std::string_view name, InodeId new
       change.drops.push_back(entry->intent.staged);
   }
   CD_TRY_VOID(plan_move(change, moved));
-  // Removals that were under way below a moving folder keep their places; they are hidden anew there.
+  // Removals that were under way below a moving folder, or below the name that it takes, keep their places; they are
+  // hidden anew there.
   for (const Moved& m : moved) {
     if (!m.record.is_directory() || m.record.local_only) continue;
     bool hides = false;
-    for (const std::string& slot : ledger_.table.at_or_below(m.from)) {
-      const Intent& intent = ledger_.table.find(slot)->intent;
-      if (intent.kind == IntentKind::remove && !change.slots.contains(slot)) change.slots[slot] = intent;
+    for (const bool there : {false, true}) {
+      for (const std::string& slot : ledger_.table.at_or_below(there ? m.to : m.from)) {
+        const Intent& intent = ledger_.table.find(slot)->intent;
+        if (there && is_folder_slot(slot)) continue;  // a folder has come; what it did not cover it has taken over
+        if (intent.kind == IntentKind::remove && !change.slots.contains(slot)) change.slots[slot] = intent;
+      }
     }
     const std::string slot = slot_of(m.from, true);
     const auto next = change.slots.upper_bound(slot);

@@ -28,22 +28,22 @@ MetaRecord foreign_record(InodeId ino, const ObjectHead& head, const std::string
   return record;
 }
 
-// Where the file that was hidden beside a folder of its name lies.
-std::optional<std::string> twin_path(const std::string& slot) {
-  const auto name = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
-  if (!name) return std::nullopt;
-  const std::string folder(parent_path(slot));
-  return folder.empty() ? *name : folder + "/" + *name;
-}
-
-// That file is gone; its whiteout stays as long as any other's, for a LIST that began before.
-Status settle_twin(MetaStore::Writer& writer, const std::string& slot) {
-  const auto path = twin_path(slot);
-  if (!path) return {};
-  CD_TRY(auto twin, writer.resolve_raw(*path));
-  if (!twin || !twin->record.whiteout) return {};
-  twin->record.pending = false;
-  return writer.put(twin->parent, twin->name, std::move(twin->record));
+// The bucket has it no more: nothing is left to hide. A file beside a folder of its name was hidden as its twin.
+Status uncover(MetaStore::Writer& writer, const Ledger& ledger, const std::string& slot) {
+  const std::string path(path_of_slot(slot));
+  const std::string folder(parent_path(path));
+  std::string shown = path;
+  CD_TRY(const auto same_name, writer.resolve_raw(path));
+  if (!same_name || same_name->record.is_directory() != is_folder_slot(slot)) {
+    const auto twin = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
+    if (!twin) return {};
+    shown = folder.empty() ? *twin : folder + "/" + *twin;
+  }
+  CD_TRY(const auto there, writer.resolve_raw(shown));
+  if (!there || !there->record.whiteout) return {};
+  CD_TRY_VOID(writer.erase(there->parent, there->name));
+  if (is_folder_slot(slot)) CD_TRY_VOID(ledger.hide_file_again(writer, path));
+  return prune_hidden(writer, ledger.table, folder);
 }
 
 }  // namespace
@@ -109,16 +109,12 @@ void Uploader::acknowledge(const FlightPtr& flight, const std::optional<RemoteVe
   change.at_once = true;  // who waited for this one has waited
   // MetaStore first: had the log forgotten first, a crash in between would leave nobody who knows the new version
   // until the next LIST. This way the next start sends it again and finds it to be ours.
+  if (!intent.live()) ledger_.meta.removed_keys().note(flight->key);
   Status applied = ledger_.meta.write([&](MetaStore::Writer& writer) -> Status {
+    if (!intent.live()) return uncover(writer, ledger_, flight->slot);
     CD_TRY(auto there, writer.resolve_raw(path));
-    const bool same_kind = there && there->record.is_directory() == is_folder_slot(flight->slot);
-    if (!same_kind) return intent.live() ? Status{} : settle_twin(writer, flight->slot);
+    if (!there || there->record.is_directory() != is_folder_slot(flight->slot)) return {};
     MetaRecord& record = there->record;
-    if (!intent.live()) {
-      if (!record.whiteout) return {};
-      record.pending = false;
-      return writer.put(there->parent, there->name, std::move(record));
-    }
     record.remote = version;
     record.staged = {};
     record.pending = false;
@@ -141,10 +137,6 @@ void Uploader::acknowledge(const FlightPtr& flight, const std::optional<RemoteVe
     end(flight);
     ledger_.queue.set_failed(flight->slot);
     return;
-  }
-  if (!intent.live()) {
-    ledger_.bury(path);
-    if (auto twin = twin_path(flight->slot)) ledger_.bury(*twin);
   }
   if (intent.kind == IntentKind::put) {
     UploadOutcome outcome;

@@ -340,6 +340,48 @@ TEST_F(TreeCacheTest, WhatChangedAfterTheListBeganIsNotUndone) {
   EXPECT_NE(ino("a"), a);
 }
 
+TEST_F(TreeCacheTest, WhatWasRemovedWhileItWasListedStaysAway) {
+  for (const char* key : {"gone", "gone folder/x", "kit", "kit/x", "stays"}) bucket_.put_object(key, "x");
+  flaky_.add({.on = {Verb::list, ""}, .kind = FaultKind::hold});
+  for (const int flat_pages : {4, 0}) {
+    SCOPED_TRACE(flat_pages);
+    TreeCacheOptions options;
+    options.flat_pages_max = flat_pages;
+    make_cache(options);
+    std::optional<Status> answer;
+    cache_->refresh(kRootInode, [&](Status status) { answer = status; });
+    for (const char* key : {"gone", "gone folder/x", "kit"}) meta_->removed_keys().note(key);
+    flaky_.release_held();
+    ASSERT_TRUE(answer && *answer);
+    EXPECT_THAT(names(""), ElementsAre("kit", "stays"));
+    answer.reset();
+  }
+  EXPECT_EQ(meta_->removed_keys().size(), 0U);
+  flaky_.clear();
+  refresh_all_again();
+  EXPECT_THAT(names(""), ElementsAre("%2Fkit", "gone", "gone folder", "kit", "stays")) << "later LISTs are believed";
+}
+
+TEST_F(TreeCacheTest, AFolderThatIsRenamedWhileItIsListedIsListedUnderItsNewName) {
+  bucket_.put_object("old/x", "x");
+  ASSERT_TRUE(refresh());
+  const InodeId folder = ino("old");
+  cache_->expire_all();
+  bucket_.put_object("old/stranger", "x");
+  bucket_.put_object("new/x", "x");
+  flaky_.add({.on = {Verb::list, ""}, .kind = FaultKind::hold});
+  std::optional<Status> answer;
+  cache_->refresh(folder, [&](Status status) { answer = status; });
+  ASSERT_TRUE(meta_->write([](MetaStore::Writer& w) { return w.move(kRootInode, "old", kRootInode, "new"); }));
+  const std::size_t before = lists();
+  flaky_.release_held();
+  flaky_.release_held();
+  ASSERT_TRUE(answer && *answer);
+  EXPECT_EQ(lists(), before + 1);
+  EXPECT_EQ(ino("new"), folder);
+  EXPECT_THAT(names("new"), ElementsAre("x"));
+}
+
 TEST_F(TreeCacheTest, AListThatFailsHalfWayTakesNothingAwayAndIsNotComplete) {
   for (int i = 0; i < 1500; ++i) bucket_.put_object("f" + std::to_string(10000 + i), "x");
   ASSERT_TRUE(refresh());

@@ -251,6 +251,27 @@ TEST_F(JournalTest, AFileAndAFolderThatChangedPlacesHalfwayAndBackAreThereWithou
   EXPECT_EQ(world.snapshot(), before);
 }
 
+TEST_F(JournalTest, AFileThatIsBeingRemovedStaysHiddenWhenAFolderOfItsNameMovesThere) {
+  store.put_object("there/kit", "a file");
+  store.put_object("here/kit/x", "below it");  // folders that keys imply: nothing is to be stored for themselves
+  ASSERT_TRUE(world.load());
+  world.journal->pause();
+  ASSERT_TRUE(world.unlink("there/kit"));
+  ASSERT_TRUE(world.rmdir("there"));
+  ASSERT_TRUE(world.rename("here", "there"));
+  const Tree expected{{"there/", ""}, {"there/kit/", ""}, {"there/kit/x", "below it"}};
+  EXPECT_EQ(world.snapshot(), expected);
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), expected);
+  world.journal->resume();
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(bucket_tree(store), expected);
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), expected);
+}
+
 TEST_F(JournalTest, AFileBesideAFolderOfItsNameCanTakeThatName) {
   Tree expected;
   for (const bool paused : {false, true}) {
