@@ -271,6 +271,7 @@ StoreOptions Config::store_options() const {
   out.connect_timeout = connect_timeout;
   out.stall_timeout = stall_timeout;
   out.default_deadline = request_deadline;
+  out.long_keys = control_name + "/long/";
   out.body_memory_bytes = memory_limit / 4;
   return out;
 }
