@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "analyze/aubio_handle.h"
+#include "analyze/real_fft.h"
 
 namespace cd {
 

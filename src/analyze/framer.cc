@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 namespace cd {
 
 Framer::Framer(Sizes sizes, OnFrame on_frame)
-    : sizes_(sizes), on_frame_(std::move(on_frame)), fft_(sizes.frame), window_(sizes.frame) {
-  const double n = static_cast<double>(sizes.frame);
-  for (std::size_t i = 0; i < sizes.frame; ++i) {
-    // The Hann window sums to n/2, and half of a sine's amplitude is in the negative frequencies: × 4/n.
-    const double hann = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / n);
-    window_[i] = static_cast<float>(hann * 4 / n);
-  }
+    : sizes_(sizes), on_frame_(std::move(on_frame)), fft_(sizes.frame), window_(hann_window(sizes.frame)) {
   pending_.assign(sizes.frame / 2, 0.0F);
 }
 

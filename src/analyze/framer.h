@@ -1,6 +1,6 @@
 // Framer: cuts a stream of samples into overlapping windowed frames and gives the power spectrum of each.
 // Frame n is centred on sample n × hop: half a frame of silence stands before the first sample, and flush()
-// puts half a frame behind the last. Hann window; a full-scale sine has the power 1 at its bin.
+// puts half a frame behind the last; hann_window().
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "analyze/aubio_handle.h"
+#include "analyze/real_fft.h"
 
 namespace cd {
 
@@ -32,7 +32,7 @@ class Framer {
   const Sizes sizes_;
   const OnFrame on_frame_;
   RealFft fft_;
-  std::vector<float> window_;
+  const std::span<const float> window_;
   std::vector<float> pending_;  // starts at the next frame's first sample
 };
 

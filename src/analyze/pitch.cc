@@ -5,7 +5,7 @@
 #include <bit>
 #include <cmath>
 
-#include "analyze/aubio_handle.h"
+#include "analyze/real_fft.h"
 #include "analyze/autocorrelation.h"
 
 namespace cd {

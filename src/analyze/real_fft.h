@@ -1,6 +1,7 @@
-// RealFft: power spectra of real blocks. The only place that names aubio (whose FFT is fftw in single
-// precision). Making one plans the transform under aubio's own lock; after that each is independent of all
-// others.
+// RealFft: power spectra of real blocks, and the window that they are seen through. The only place that names fftw (in
+// single precision).
+// A plan is made once a size and process, under a lock, because planning takes longer than the transforms of a short sample;
+// after that each RealFft is independent of all others.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ class RealFft {
   RealFft& operator=(const RealFft&) = delete;
 
   [[nodiscard]] std::size_t size() const { return size_; }
-  // Where the next transform takes its `size()` samples from.
+  // Where the next transform takes its `size()` samples from; they stay there.
   [[nodiscard]] std::span<float> input();
   // |X|² of the bins 0 to size()/2 of what is in input(): size()/2 + 1 values.
   [[nodiscard]] std::span<const float> power();
@@ -25,9 +26,14 @@ class RealFft {
   [[nodiscard]] std::span<const float> real_parts();
 
  private:
-  struct Handles;
+  struct Buffers;
+  void transform();
+
   const std::size_t size_;
-  std::unique_ptr<Handles> handles_;
+  std::unique_ptr<Buffers> buffers_;
 };
+
+// A Hann window under which a full-scale sine has the power 1 at its bin. Lives as long as the process.
+[[nodiscard]] std::span<const float> hann_window(std::size_t size);
 
 }  // namespace cd
