@@ -39,6 +39,7 @@ class UploadQueue {
 
   // Takes the next one; empty: nothing may go now.
   [[nodiscard]] std::optional<Next> take(std::int64_t now_ns);
+  [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
   // When a goal that now waits for its time may go; empty: none does.
   [[nodiscard]] std::optional<std::int64_t> next_time() const;
 

@@ -37,10 +37,11 @@ Uploader::Uploader(Ledger& ledger, BlockCache& blocks, TreeCache& tree, ObjectSt
       stored_(metrics.counter("cratedrive_uploads_stored_total", "Files stored in the bucket and verified")),
       stored_bytes_(metrics.counter("cratedrive_upload_bytes_total", "Bytes of files stored in the bucket")),
       conflicts_(metrics.counter("cratedrive_conflicts_total", "Uploads that met a foreign version")),
-      failures_(metrics.counter("cratedrive_upload_failures_total", "Uploads that ended as failed")) {
+      failures_(metrics.counter("cratedrive_upload_failures_total", "Uploads that ended as failed")),
+      rounds_(metrics.counter("cratedrive_upload_rounds_total", "Times that the upload thread looked for work")) {
   Ledger::Turn turn(ledger_);
   ledger_.on_changed = [this](const std::string& slot) { slot_changed(slot); };
-  ledger_.on_work = [this] { wake(); };
+  ledger_.on_work = [this] { wake_for_work(); };
 }
 
 Uploader::~Uploader() {
@@ -99,8 +100,17 @@ void Uploader::wake() {
   calls_ready_.notify_all();
 }
 
+// Inside a Turn. A copy of many files makes several changes each: those that give the thread nothing to do do not wake it.
+void Uploader::wake_for_work() {
+  const bool full = flights_.size() >= static_cast<std::size_t>(options_.uploads_parallel);  // who ends wakes it
+  const bool due = ledger_.queue.has_ready() || ledger_.queue.next_time().value_or(INT64_MAX) < sleeps_until_;
+  const bool may_abort = !ledger_.table.uploads().empty();  // nobody may want such an upload any more
+  if ((due && !full) || may_abort) wake();
+}
+
 void Uploader::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    rounds_.add();
     std::deque<std::function<void()>> todo;
     {
       MutexLock lock(calls_mutex_);
@@ -114,7 +124,9 @@ void Uploader::run(const std::stop_token& stop) {
     std::optional<std::int64_t> next;
     {
       Ledger::Turn turn(ledger_);
-      next = ledger_.queue.next_time();
+      // With no room for another one there is nothing to wake up for by the clock: who ends makes room, and says so.
+      if (has_room()) next = ledger_.queue.next_time();
+      sleeps_until_ = next.value_or(INT64_MAX);
       pending_ = ledger_.queue.size() - ledger_.queue.failed() - ledger_.queue.paused();
     }
     MutexLock lock(calls_mutex_);
@@ -132,14 +144,19 @@ void Uploader::run(const std::stop_token& stop) {
   }
 }
 
+// Inside a Turn, on thread `upload`.
+bool Uploader::has_room() const {
+  return !paused_ && !stopping_ && memory_used_ < options_.memory_bytes &&
+         flights_.size() < static_cast<std::size_t>(options_.uploads_parallel);
+}
+
 bool Uploader::start_next() {
-  if (paused_ || stopping_ || memory_used_ >= options_.memory_bytes) return false;
   auto flight = std::make_shared<Flight>();
   bool ring = false;
   Status opened;
   {
     Ledger::Turn turn(ledger_);
-    if (flights_.size() >= static_cast<std::size_t>(options_.uploads_parallel)) return false;
+    if (!has_room()) return false;
     const auto next = ledger_.queue.take(ledger_.clock.steady_ns());
     if (!next) return false;
     if (flights_.contains(next->slot)) {

@@ -98,11 +98,13 @@ class Uploader {
       post([step, answer = std::move(answer)] { step(answer); }, true);
     };
   }
+  [[nodiscard]] bool has_room() const;
   bool start_next();
   bool yields(const std::string& slot, const Intent& intent);
   void take_off(const FlightPtr& flight, bool materialise);
   void slot_changed(const std::string& slot);
   void wake();
+  void wake_for_work();
   void check_waiters(const std::string& slot);
   CallOptions call_options(const FlightPtr& flight, std::uint64_t bytes) const;
   ReadOptions read_options(const FlightPtr& flight) const;
@@ -163,6 +165,7 @@ class Uploader {
   Counter& stored_bytes_;
   Counter& conflicts_;
   Counter& failures_;
+  Counter& rounds_;
   std::atomic<bool> paused_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> pending_{0};      // copies for moving(), which takes no lock
@@ -174,6 +177,7 @@ class Uploader {
   std::map<std::string, std::int64_t> aborting_;  // upload id → not again before (steady ns)
   std::vector<Waiter> waiters_;
   std::string last_error_;
+  std::int64_t sleeps_until_ = INT64_MAX;      // thread `upload`, unless something is ready before (steady ns)
   std::deque<std::pair<std::int64_t, std::uint64_t>> recent_;  // (steady ns, bytes) of the last seconds
 
   // On thread `upload` only.

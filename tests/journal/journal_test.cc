@@ -62,6 +62,32 @@ TEST_F(JournalTest, AnUploadWaitsWhileAWriterIsOpen) {
   expect_bucket({{"other", "x"}, {"take.wav", ""}});
 }
 
+TEST_F(JournalTest, TheUploadThreadSleepsWhileAllItsRoomIsTaken) {
+  world.close();
+  JournalOptions options = quick_options();
+  options.uploads_parallel = 1;
+  options.upload_delay = Millis(1);
+  World one(flaky, folder.path() + "/one", options);
+  one.open();
+  flaky.add({.on = {Verb::put, "first"}, .kind = FaultKind::hold});
+  ASSERT_TRUE(one.write("first", "x"));
+  flaky.wait_held(1);
+  constexpr int kMore = 50;
+  for (int n = 0; n < kMore; ++n) ASSERT_TRUE(one.write("file " + std::to_string(n), "y"));  // their time comes and goes
+  ASSERT_TRUE(one.names().sync(one.at("file 0").value().record.ino));
+  const std::uint64_t before = one.metrics->counter_sum("cratedrive_upload_rounds_total");
+  for (int n = 0; n < kMore; ++n) {
+    const auto name = "file " + std::to_string(n);
+    ASSERT_TRUE(one.chmod(name, 0640));
+    EXPECT_EQ(blocking<ObjectHead>([&](auto done) { flaky.head("first", {}, std::move(done)); }).error().code, Code::not_found);
+  }
+  // A thread that looks again and again would have looked a thousand times.
+  EXPECT_LE(one.metrics->counter_sum("cratedrive_upload_rounds_total") - before, 3u * kMore);
+  flaky.clear();
+  flaky.release_held();
+  ASSERT_TRUE(one.drain());
+}
+
 TEST_F(JournalTest, OpenedForWritingAndClosedUntouchedSendsNothing) {
   ASSERT_TRUE(world.write("a", "content"));
   ASSERT_TRUE(world.drain());

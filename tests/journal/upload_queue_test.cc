@@ -41,6 +41,19 @@ TEST(UploadQueueTest, AGoalWaitsForItsTime) {
   EXPECT_EQ(take(queue, 100), "a");
 }
 
+TEST(UploadQueueTest, OnlyWhatMayGoAtOnceIsReady) {
+  UploadQueue queue;
+  queue.set("later", goal("later", 1, "", 100));
+  Goal open = goal("open", 2);
+  open.paused = true;
+  queue.set("open", open);
+  EXPECT_FALSE(queue.has_ready());
+  queue.set("now", goal("now", 3));
+  EXPECT_TRUE(queue.has_ready());
+  EXPECT_EQ(take(queue), "now");
+  EXPECT_FALSE(queue.has_ready());
+}
+
 TEST(UploadQueueTest, HastenEndsTheWait) {
   UploadQueue queue;
   queue.set("a", goal("a", 1, "", 100));
