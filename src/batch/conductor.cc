@@ -97,7 +97,8 @@ void ConductorCore::run(std::stop_token stop) {
   recover();
   tell_untold();
   while (!stop.stop_requested()) {
-    Mail mail = mailbox_->take(pause_until_due());
+    // A scan that is wanted has its time already.
+    Mail mail = mailbox_->take(pause_until_due(), scan_wanted_ ? Mailbox::Inbox::waits : Mailbox::Inbox::wakes);
     if (stop.stop_requested()) break;
     const std::int64_t now = clock_.steady_ns();
     wake_ns_ = now + kIdle;
@@ -157,12 +158,6 @@ std::vector<std::vector<DropPtr>> ConductorCore::open_by_priority() const {
   std::vector<std::vector<DropPtr>> out;
   for (auto& [priority, drops] : groups) out.push_back(std::move(drops));
   return out;
-}
-
-// They are in the order of their serials.
-std::size_t ConductorCore::turn_behind(std::uint32_t serial, const std::vector<DropPtr>& open) {
-  const auto next = std::find_if(open.begin(), open.end(), [&](const DropPtr& drop) { return drop->serial > serial; });
-  return next == open.end() ? 0 : static_cast<std::size_t>(next - open.begin());
 }
 
 std::vector<BatchProgress> ConductorCore::batches() const {

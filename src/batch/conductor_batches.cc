@@ -153,6 +153,7 @@ void ConductorCore::finish(Drop& drop, BatchState state) {
   }
   forget_old_batches();
   scan_wanted_ = true;  // what came while it ended opens a batch of its own
+  wake_at(0);
 }
 
 void ConductorCore::keep_leftovers(Drop& drop) {

@@ -70,6 +70,7 @@ struct Drop {
   std::optional<DropView> view;  // while receiving
   struct Early {  // what was found out about a file while its batch settled; forgotten in a crash, and found out again
     StagedId staged;
+    FileStamp stamp;               // as the scan saw it
     std::uint64_t job = 0;         // under way
     std::uint64_t generation = 0;  // of the bytes that `result` is of
     ResultExtent result;           // in the log
@@ -124,7 +125,6 @@ class ConductorCore final : public Conductor {
   [[nodiscard]] DropPtr find(std::uint32_t serial) const;
   [[nodiscard]] std::vector<DropPtr> open_drops() const;
   [[nodiscard]] std::vector<std::vector<DropPtr>> open_by_priority() const;  // the most urgent first
-  [[nodiscard]] static std::size_t turn_behind(std::uint32_t serial, const std::vector<DropPtr>& open);
   void publish_metrics();
   void tell(const Drop& drop, const char* event, const Item* item);
 
@@ -260,8 +260,7 @@ class ConductorCore final : public Conductor {
   std::int64_t library_backoff_ns_ = 0;
   std::int64_t uploads_looked_ns_ = 0;
   std::int64_t filing_pause_ns_ = 0;  // no file is filed before this time: the disk or the log is in trouble
-  std::uint32_t listened_last_ = 0;   // serial of the batch whose turn it was; the next one's it is
-  std::uint32_t placed_last_ = 0;
+  std::size_t turn_ = 0;              // whose turn it is, among open batches
   std::optional<std::int64_t> scan_timer_ns_;
 
   std::unique_ptr<AnalysisPool> pool_;

@@ -24,14 +24,14 @@ bool ConductorCore::listen_early(Drop& drop) {
   for (; drop.early_next < files.size() && drop.early.size() < kEarlyMax; ++drop.early_next) {
     const InboxFile& file = files[drop.early_next];
     if (file.has_writer || file.is_symlink) continue;
+    // Each scan begins anew: what it finds as it was is not looked at again. heard_early() compares the bytes themselves.
+    const auto known = drop.early.find(file.path);
+    if (known != drop.early.end() && (known->second.job != 0 || known->second.stamp == file.stamp)) continue;
     const auto entry = meta_.entry(file.ino);
     if (!entry || !*entry || !(*entry)->record.staged) continue;
     const StagedId staged = (*entry)->record.staged;
-    const auto known = drop.early.find(file.path);
     auto bytes = journal_.tree().staged(staged);
     if (!bytes) continue;
-    const bool same = known != drop.early.end() && known->second.staged == staged;
-    if (same && (known->second.job != 0 || known->second.generation == (*bytes)->generation())) continue;
     AnalysisJob job;
     job.item = {drop.serial, 0};
     job.job = drop.next_job++;
@@ -41,7 +41,7 @@ bool ConductorCore::listen_early(Drop& drop) {
     job.early = file.path;
     const std::uint64_t number = job.job;
     if (!pool_->try_submit(std::move(job))) return false;
-    drop.early[file.path] = {staged, number, 0, {}};
+    drop.early[file.path] = {staged, file.stamp, number, 0, {}};
     ++drop.early_next;
     return true;
   }

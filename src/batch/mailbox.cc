@@ -10,7 +10,7 @@ void Mailbox::notify() {
 void Mailbox::inbox_changed() {
   MutexLock lock(mutex_);
   mail_.inbox_changed = true;
-  notify();
+  if (inbox_wakes_) notify();
 }
 
 void Mailbox::upload_finished(const UploadOutcome& outcome) {
@@ -67,8 +67,10 @@ void Mailbox::close() {
   mail_ = Mail{};
 }
 
-Mail Mailbox::take(Millis at_most) {
+Mail Mailbox::take(Millis at_most, Inbox inbox) {
   MutexLock lock(mutex_);
+  inbox_wakes_ = inbox == Inbox::wakes;
+  filled_ = filled_ || (inbox_wakes_ && mail_.inbox_changed);
   const auto until = std::chrono::steady_clock::now() + at_most;
   while (!filled_) {
     if (!wake_.wait_until(mutex_, until)) break;

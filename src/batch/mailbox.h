@@ -47,8 +47,10 @@ class Mailbox {
   // Nothing is kept from now on: nobody reads it any more.
   void close();
 
-  // Everything there is; waits for the first at most `at_most`.
-  [[nodiscard]] Mail take(Millis at_most);
+  // Everything there is; waits for the first at most `at_most`. Who is to look at the inbox at a time of its own lets
+  // changes of it wait till then: a copy makes several a file.
+  enum class Inbox : std::uint8_t { wakes, waits };
+  [[nodiscard]] Mail take(Millis at_most, Inbox inbox = Inbox::wakes);
 
  private:
   void notify() CD_REQUIRES(mutex_);
@@ -57,6 +59,7 @@ class Mailbox {
   CondVar wake_;
   Mail mail_ CD_GUARDED_BY(mutex_);
   bool filled_ CD_GUARDED_BY(mutex_) = false;
+  bool inbox_wakes_ CD_GUARDED_BY(mutex_) = true;
   bool closed_ CD_GUARDED_BY(mutex_) = false;
 };
 
