@@ -271,7 +271,6 @@ StoreOptions Config::store_options() const {
   out.connect_timeout = connect_timeout;
   out.stall_timeout = stall_timeout;
   out.default_deadline = request_deadline;
-  out.long_keys = control_name + "/long/";
   out.body_memory_bytes = memory_limit / 4;
   return out;
 }
@@ -306,7 +305,7 @@ JournalOptions Config::journal_options() const {
   out.multipart_bytes = multipart_size;
   out.part_bytes = part_size;
   out.uploads_parallel = uploads_parallel;
-  out.memory_bytes = memory_limit / 4;
+  out.memory_bytes = memory_limit / 8;
   out.upload_delay = upload_delay;
   out.sync_interval = sync_interval;
   out.tries_max = tries_max;

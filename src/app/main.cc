@@ -27,6 +27,9 @@ void prepare_process() {
   raise_descriptor_limit();
   // glibc keeps up to eight heaps a core; with a thread for everything that is memory nobody uses.
   ::mallopt(M_ARENA_MAX, 4);
+  // Nor that it learns from the first large body to keep the next ones: they go back to the system when they are done with.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
   cd::arm_crash_points_from_environment();
 }
 

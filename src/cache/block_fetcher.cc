@@ -407,6 +407,7 @@ void BlockFetcher::offer(const BlockKey& key, SharedBytes bytes, bool small) {
     Block block;
     block.length = static_cast<std::uint32_t>(length);
     block.small = small;
+    block.offered = true;
     block.bytes = std::move(bytes);
     used_ += length;
     Block& placed = blocks_.emplace(key, std::move(block)).first->second;
@@ -434,7 +435,8 @@ void BlockFetcher::kept(const BlockKey& key) {
     if (at != blocks_.end() && at->second.keeping) {
       at->second.keeping = false;
       keeping_ -= at->second.length;
-      settle(key, at->second);
+      if (at->second.offered && at->second.pins == 0) take_out(key);
+      else settle(key, at->second);
     }
   }
   admit();

@@ -110,6 +110,7 @@ class BlockFetcher {
     FetchPtr fetch;               // while it is on its way
     SharedBytes bytes;            // afterwards
     bool ahead = false;           // on its way for nobody yet
+    bool offered = false;         // just uploaded: nobody is likely to read it soon
     bool keeping = false;         // waits for thread `evict`, or is with it
     int pins = 0;                 // unfinished reads that hold it
     std::vector<ReadPtr> joined;  // reads that wait for it
