@@ -137,6 +137,8 @@ def ingest(rig, system):
     start = time.monotonic()
     times = {"cp -r of 1,004": timed("cp", "-r", os.path.join(rig.corpus, "kits"), to)}
     if system.remote:
+        if isinstance(system, Drive):
+            system.start_batch()
         system.wait_stored(mark, rig.files)
         times["1,004 stored"] = time.monotonic() - start
     return times
