@@ -109,7 +109,7 @@ struct ListRequest {
   int max_keys = 1000;
 };
 struct ListReply {
-  std::vector<ObjectInfo> objects;   // in key order, long keys behind (long_key_store.h); may hold the marker "prefix" itself
+  std::vector<ObjectInfo> objects;   // in key order; may hold the marker "prefix" itself
   std::vector<std::string> folders;  // whole prefixes, with '/' at the end
   std::string next_token;            // "" = this was the last page
 };

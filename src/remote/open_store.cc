@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "remote/directory_store.h"
-#include "remote/long_key_store.h"
 #include "remote/metered_store.h"
 #include "remote/opened_s3.h"
 #include "remote/url_text.h"
@@ -30,8 +27,11 @@ class OpenedFolder final : public ForwardingStore, public Probeable {
   std::unique_ptr<DirectoryStore> folder_;  // last: its end completes requests that are metered above
 };
 
-Result<std::unique_ptr<ObjectStore>> open_bare(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
-                                               MetricRegistry& metrics) {
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
+                                                MetricRegistry& metrics) {
+  CD_TRY_VOID(options.validate());
   if (url.scheme == "file") {
     CD_TRY(auto folder, DirectoryStore::open(url.bucket, DirectoryOptions{}));
     return std::unique_ptr<ObjectStore>(std::make_unique<OpenedFolder>(std::move(folder), health, metrics));
@@ -41,18 +41,6 @@ Result<std::unique_ptr<ObjectStore>> open_bare(const StoreUrl& url, const StoreO
   CD_TRY(auto credentials, Credentials::open(environment, {url.scheme, options.profile}, system_clock()));
   return std::unique_ptr<ObjectStore>(
       std::make_unique<OpenedS3>(std::move(place), options, std::move(credentials), health, metrics));
-}
-
-}  // namespace
-
-Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
-                                                MetricRegistry& metrics) {
-  CD_TRY_VOID(options.validate());
-  CD_TRY(auto store, open_bare(url, options, health, metrics));
-  LongKeys keys;
-  keys.place = options.long_keys;
-  keys.key_bytes_max -= std::min(keys.key_bytes_max / 2, url.prefix.size());
-  return std::unique_ptr<ObjectStore>(std::make_unique<LongKeyStore>(std::move(store), std::move(keys)));
 }
 
 Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis deadline) {

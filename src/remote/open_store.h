@@ -5,8 +5,7 @@
 //   r2://bucket/prefix            Cloudflare R2: endpoint from R2_ACCOUNT_ID
 //
 // open_store makes no request. probe_store asks the bucket what it honours; it writes and removes objects
-// under ".cratedrive/probe/" only. The returned store already carries retry, throttling, metrics and health,
-// and takes keys of any length (long_keys.h).
+// under ".cratedrive/probe/" only. The returned store already carries retry, throttling, metrics and health.
 #pragma once
 
 #include <memory>
@@ -38,7 +37,6 @@ struct StoreOptions {
   Millis connect_timeout{5'000};
   Millis stall_timeout{20'000};    // no byte for so long: the try has failed
   Millis default_deadline{60'000};
-  std::string long_keys = ".cratedrive/long/";  // where objects lie whose key is longer than a store takes
   std::uint64_t body_memory_bytes = 64u << 20;  // request and answer bodies in flight; further verbs wait their turn
 
   [[nodiscard]] Status validate() const;
