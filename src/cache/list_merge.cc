@@ -34,8 +34,9 @@ Status ListMerge::apply(const ListReply& page, bool flat) {
       if (!prefix.starts_with(scope_.prefix) || prefix.size() <= scope_.prefix.size()) continue;
       const std::string_view part =
           std::string_view(prefix).substr(scope_.prefix.size(), prefix.size() - scope_.prefix.size() - 1);
-      if (is_reserved(scope_.folder, part) || removed_.hides_below(prefix)) continue;
-      CD_TRY_VOID(enter_folder(w, scope_.folder, part, Marker::unknown));
+      if (is_reserved(scope_.folder, part)) continue;
+      const Told told = removed_.hides_below(prefix) ? Told::too_late : Told::in_time;
+      CD_TRY_VOID(enter_folder(w, scope_.folder, part, Marker::unknown, told));
     }
     return {};
   });
@@ -70,7 +71,8 @@ Status ListMerge::check_place(Writer& w) const {
 }
 
 Status ListMerge::merge_key(Writer& w, const ObjectInfo& object, bool flat) {
-  if (!object.key.starts_with(scope_.prefix) || removed_.hides(object.key)) return {};
+  if (!object.key.starts_with(scope_.prefix)) return {};
+  const Told told = removed_.hides(object.key) ? Told::too_late : Told::in_time;
   std::string_view rest = std::string_view(object.key).substr(scope_.prefix.size());
   InodeId parent = scope_.folder;
   if (rest.empty() && object.size == 0) {
@@ -84,14 +86,14 @@ Status ListMerge::merge_key(Writer& w, const ObjectInfo& object, bool flat) {
     // A marker is the first of the keys below its folder, so any other key seen first says there is none.
     const bool is_marker = rest.empty() && object.size == 0;
     const Marker marker = is_marker ? Marker::present : flat ? Marker::absent : Marker::unknown;
-    CD_TRY(parent, enter_folder(w, parent, part, marker));
-    if (!parent) {  // hidden, or not ours to touch
-      if (!is_marker) hide(object.key);
+    CD_TRY(parent, enter_folder(w, parent, part, marker, told));
+    if (!parent) {  // hidden, gone, or not ours to touch
+      if (!is_marker && told == Told::in_time) hide(object.key);
       return {};
     }
     if (is_marker) return {};
   }
-  if (is_reserved(parent, rest)) return {};
+  if (told == Told::too_late || is_reserved(parent, rest)) return {};
   return merge_file(w, parent, rest, object);
 }
 
@@ -160,12 +162,15 @@ Status ListMerge::put_file(Writer& w, const Place& place, const std::optional<Me
 
 // ---- a folder
 
-// None: it cannot be shown, or is not ours to touch.
-Result<InodeId> ListMerge::enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker) {
+// None: it cannot be shown, or is not ours to touch. What the LIST tells too late brings no folder back; one that is
+// there has been seen all the same.
+Result<InodeId> ListMerge::enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker, Told told) {
   const auto name = name_of_part(part);
   if (!name) return hide(part), InodeId{};
   const Place place{parent, *name};
   CD_TRY(const auto current, w.lookup_raw(parent, *name));
+  const bool shown = current && !current->whiteout && current->is_directory();
+  if (told == Told::too_late && !shown) return InodeId{};
   if (!current) return make_folder(w, place, marker);
   if (current->whiteout && !current->is_directory()) {  // hides a file that is going: it goes on beside the folder
     const auto twin = twin_name(part);

@@ -67,6 +67,7 @@ class ListMerge {
 
  private:
   enum class Marker : std::uint8_t { unknown, absent, present };
+  enum class Told : std::uint8_t { in_time, too_late };  // too late: it was removed since the LIST began
   struct Place {
     InodeId parent;
     std::string name;
@@ -83,7 +84,7 @@ class ListMerge {
   Status merge_key(Writer& w, const ObjectInfo& object, bool flat);
   Status merge_file(Writer& w, InodeId parent, std::string_view part, const ObjectInfo& object);
   Status put_file(Writer& w, const Place& place, const std::optional<MetaRecord>& current, const ObjectInfo& object);
-  Result<InodeId> enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker);
+  Result<InodeId> enter_folder(Writer& w, InodeId parent, std::string_view part, Marker marker, Told told);
   Result<InodeId> make_folder(Writer& w, const Place& place, Marker marker);
   Result<InodeId> revive_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker);
   Status find_going(Writer& w, InodeId folder, bool& going);  // what a LIST could still show although it was removed

@@ -39,6 +39,10 @@ std::vector<std::string> Ledger::encode_frame(const Change& change) const {
 
 Status Ledger::apply_all(MetaStore::Writer& writer, const Change& change) const {
   for (const TreeChange& step : change.before) CD_TRY_VOID(step(writer));
+  for (const auto& [slot, intent] : change.slots) {
+    const IntentTable::Entry* entry = intent && !intent->live() ? nullptr : table.find(slot);
+    if (entry != nullptr && !entry->intent.live()) CD_TRY_VOID(uncover_twin(writer, slot));
+  }
   // What hides a name first, so that what lives under the same name comes to lie above it.
   for (const bool live : {false, true}) {
     for (const auto& [slot, intent] : change.slots) {
@@ -295,6 +299,15 @@ Status hide_twin(MetaStore::Writer& writer, InodeId parent, const std::string& s
 
 }  // namespace
 
+Status uncover_twin(MetaStore::Writer& writer, const std::string& slot) {
+  const auto name = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
+  if (!name) return {};
+  const std::string folder(parent_path(slot));
+  CD_TRY(const auto twin, writer.resolve_raw(folder.empty() ? *name : folder + "/" + *name));
+  if (!twin || !twin->record.whiteout || twin->record.is_directory()) return {};
+  return writer.erase(twin->parent, twin->name);
+}
+
 Status Ledger::apply(MetaStore::Writer& writer, const std::string& slot, const Intent& intent) {
   if (intent.bare) return {};
   const std::string path(path_of_slot(slot));
@@ -312,8 +325,12 @@ Status Ledger::apply(MetaStore::Writer& writer, const std::string& slot, const I
     // A file's removal may still be under way when a folder has taken its name, and the other way round.
     if (!intent.live() && !there->whiteout && there->is_directory() != folder)
       return folder ? Status{} : hide_twin(writer, parent, slot, intent);
-    // A hidden folder hides the file of its name too.
-    if (!intent.live() && !folder && there->whiteout && there->is_directory()) return {};
+    // A hidden folder keeps its name; a LIST would show the file beside it.
+    if (!intent.live() && !folder && there->whiteout && there->is_directory())
+      return hide_twin(writer, parent, slot, intent);
+    if (folder && there->whiteout && !there->is_directory()) {  // what hides a file goes on beside the folder
+      if (const auto twin = twin_of(path)) CD_TRY_VOID(writer.move(parent, name, parent, *twin));
+    }
     const bool same_kind = there->is_directory() == folder;
     if (intent.live() ? same_kind && !there->whiteout : same_kind && (folder || there->whiteout)) before = *there;
     if (intent.live() && there->whiteout && folder && same_kind) {

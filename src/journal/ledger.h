@@ -142,6 +142,8 @@ class Ledger {
 
 // The name under which a LIST shows a file beside a folder of the same name (cache: odd keys).
 [[nodiscard]] std::optional<std::string> twin_of(const std::string& file_slot);
+// The file is no longer being removed: what hides it under that name goes.
+[[nodiscard]] Status uncover_twin(MetaStore::Writer& writer, const std::string& file_slot);
 // The other slot of the same key, for a file: that name, or the plain one. So one key never gets two requests at a time.
 [[nodiscard]] std::optional<std::string> other_slot(const std::string& slot);
 

@@ -28,22 +28,16 @@ MetaRecord foreign_record(InodeId ino, const ObjectHead& head, const std::string
   return record;
 }
 
-// The bucket has it no more: nothing is left to hide. A file beside a folder of its name was hidden as its twin.
+// The bucket has it no more: nothing is left to hide.
 Status uncover(MetaStore::Writer& writer, const Ledger& ledger, const std::string& slot) {
+  CD_TRY_VOID(uncover_twin(writer, slot));
   const std::string path(path_of_slot(slot));
-  const std::string folder(parent_path(path));
-  std::string shown = path;
-  CD_TRY(const auto same_name, writer.resolve_raw(path));
-  if (!same_name || same_name->record.is_directory() != is_folder_slot(slot)) {
-    const auto twin = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
-    if (!twin) return {};
-    shown = folder.empty() ? *twin : folder + "/" + *twin;
-  }
-  CD_TRY(const auto there, writer.resolve_raw(shown));
-  if (!there || !there->record.whiteout) return {};
+  CD_TRY(const auto there, writer.resolve_raw(path));
+  if (!there || !there->record.whiteout || there->record.is_directory() != is_folder_slot(slot)) return {};
+  if (is_folder_slot(slot) && ledger.table.any_below(path)) return {};  // hidden until they are gone too
   CD_TRY_VOID(writer.erase(there->parent, there->name));
   if (is_folder_slot(slot)) CD_TRY_VOID(ledger.hide_file_again(writer, path));
-  return prune_hidden(writer, ledger.table, folder);
+  return prune_hidden(writer, ledger.table, std::string(parent_path(path)));
 }
 
 }  // namespace
@@ -208,7 +202,9 @@ void Uploader::failed(const FlightPtr& flight, const Error& error) {
     std::erase(ledger_.table.edit(flight->slot)->attempts, fingerprint(flight->intent));
   }
   // What arrived damaged is sent again; what arrived well, and only its answer was damaged, is recognised then.
-  const bool worth_another = is_transient(error.code) || error.code == Code::corrupt;
+  // A folder where a file was, or the other way round, may have met the last moment of that one.
+  const bool worth_another = is_transient(error.code) || error.code == Code::corrupt ||
+                             error.code == Code::not_directory || error.code == Code::is_directory;
   if (worth_another && effort.tries < options_.tries_max) {
     const std::int64_t first = std::chrono::nanoseconds(options_.retry_first).count();
     const std::int64_t most = std::min(std::chrono::nanoseconds(options_.retry_max).count(),

@@ -362,6 +362,28 @@ TEST_F(TreeCacheTest, WhatWasRemovedWhileItWasListedStaysAway) {
   EXPECT_THAT(names(""), ElementsAre("%2Fkit", "gone", "gone folder", "kit", "stays")) << "later LISTs are believed";
 }
 
+TEST_F(TreeCacheTest, AFolderStaysWhenOneOfItsFilesGoesWhileItsFolderIsListed) {
+  for (const char* key : {"kit/goes", "kit/stays"}) bucket_.put_object(key, "x");
+  for (const int flat_pages : {4, 0}) {
+    SCOPED_TRACE(flat_pages);
+    TreeCacheOptions options;
+    options.flat_pages_max = flat_pages;
+    make_cache(options);
+    ASSERT_TRUE(load_tree());
+    cache_->expire_all();
+    const InodeId stays = ino("kit/stays");
+    flaky_.add({.on = {Verb::list, ""}, .kind = FaultKind::hold});
+    std::optional<Status> answer;
+    cache_->refresh(kRootInode, [&](Status status) { answer = status; });
+    meta_->removed_keys().note("kit/goes");
+    flaky_.release_held();
+    ASSERT_TRUE(answer && *answer);
+    EXPECT_THAT(names(""), ElementsAre("kit"));
+    EXPECT_EQ(ino("kit/stays"), stays);
+    flaky_.clear();
+  }
+}
+
 TEST_F(TreeCacheTest, AFolderThatIsRenamedWhileItIsListedIsListedUnderItsNewName) {
   bucket_.put_object("old/x", "x");
   ASSERT_TRUE(refresh());

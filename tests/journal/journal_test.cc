@@ -277,6 +277,65 @@ TEST_F(JournalTest, AFileAndAFolderThatChangedPlacesHalfwayAndBackAreThereWithou
   EXPECT_EQ(world.snapshot(), before);
 }
 
+TEST_F(JournalTest, AFileThatIsBeingRemovedStaysHiddenBesideAFolderOfItsNameThatIsToo) {
+  store.put_object("kit/x", "below it");
+  ASSERT_TRUE(world.load());
+  world.journal->pause();
+  ASSERT_TRUE(world.unlink("kit/x"));
+  ASSERT_TRUE(world.rmdir("kit"));
+  store.put_object("kit", "a file");  // as if ours had got there before the removals
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), (Tree{{"%2Fkit", "a file"}}));
+  ASSERT_TRUE(world.unlink("%2Fkit"));
+  for (const bool restarted : {false, true}) {
+    if (restarted) world.reopen(false, false);
+    world.tree->expire_all();
+    ASSERT_TRUE(world.load());
+    EXPECT_EQ(world.snapshot(), Tree{});
+  }
+  world.journal->resume();
+  world.journal->start();
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(bucket_tree(store), Tree{});
+  store.put_object("kit", "a stranger's");
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), (Tree{{"kit", "a stranger's"}}));
+}
+
+// A file had the name, then a folder whose removal still waits, then a file again, and that goes too.
+TEST_F(JournalTest, AFileThatIsRemovedWhereAFolderIsStillBeingRemovedStaysHidden) {
+  store.put_object("kit/x", "below it");
+  ASSERT_TRUE(world.load());
+  flaky.add({.on = {Verb::remove, "kit/x"}, .kind = FaultKind::error});
+  ASSERT_TRUE(world.unlink("kit/x"));
+  ASSERT_TRUE(world.rmdir("kit"));
+  ASSERT_TRUE(world.write("kit", "a file"));
+  EXPECT_EQ(world.seen.wait_for_outcome(0).path, "kit");
+  world.journal->pause();
+  ASSERT_TRUE(world.unlink("kit"));
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), Tree{});
+  flaky.clear();
+  world.journal->resume();
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(bucket_tree(store), Tree{});
+  world.tree->expire_all();
+  ASSERT_TRUE(world.load());
+  EXPECT_EQ(world.snapshot(), Tree{});
+}
+
+// The store's refusal and the end of the removal that it was about may cross.
+TEST_F(JournalTest, AFileIsSentAgainWhenAFolderHadItsNameAMomentAgo) {
+  const Error in_the_way{Code::is_directory, "a folder has its name"};
+  flaky.add({.on = {Verb::put, "kit"}, .kind = FaultKind::error, .error = in_the_way, .times = 1});
+  ASSERT_TRUE(world.write("kit", "a file"));
+  ASSERT_TRUE(world.drain());
+  EXPECT_EQ(bucket_tree(store), (Tree{{"kit", "a file"}}));
+}
+
 TEST_F(JournalTest, AFileThatIsBeingRemovedStaysHiddenWhenAFolderOfItsNameMovesThere) {
   store.put_object("there/kit", "a file");
   store.put_object("here/kit/x", "below it");  // folders that keys imply: nothing is to be stored for themselves

@@ -3,6 +3,7 @@
 source "$(dirname "$0")/../support/suite.sh" "$@"
 
 BUCKET=$WORK/bucket DRIVE=$WORK/drive URL=file://$WORK/bucket MANY=${MANY:-10000}
+ENTRIES=${ENTRIES:-$MANY}
 mkdir "$BUCKET"
 control() { echo "$1" > "$DRIVE/.cratedrive/control"; }
 many() { python3 "$SUPPORT/many_files.py" "$@"; }
@@ -126,11 +127,11 @@ many_uploads_can_wait() { # MANY of them, over a restart
 
 many_entries_in_one_folder() { # as somebody else put them there
   mkdir "$BUCKET/entries"
-  many make "$BUCKET/entries" "$MANY"
+  many make "$BUCKET/entries" "$ENTRIES"
   mount_drive "$URL" "$DRIVE" > /dev/null
   control rescan
-  many check "$DRIVE/entries" "$MANY" 1000
-  same "$MANY" "$(ls -f "$DRIVE/entries" | grep -c '^[0-9]')" "entries"
+  many check "$DRIVE/entries" "$ENTRIES" 1000
+  same "$ENTRIES" "$(ls -f "$DRIVE/entries" | grep -c '^[0-9]')" "entries"
   it_unmounts
 }
 
