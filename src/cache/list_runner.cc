@@ -109,6 +109,7 @@ void ListRunner::end(const RunPtr& run, const Status& status) {
       if (!odd.last.empty()) last_odd_key_ = odd.last;
     }
   }
+  run->merge.reset();  // now: the run itself lives as long as the store's callback, which may outlast MetaStore
   for (const Done<void>& done : waiters) done(status);
 }
 
