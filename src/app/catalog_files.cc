@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
-#include "batch/catalog.h"
-
 namespace cd {
 
 namespace {
 
 struct Kind {
   std::string_view name;
-  Status (*write)(const MetaStore&, const TextSink&);
+  Status (*write)(const MetaStore&, const UrlOf&, const TextSink&);
 };
 constexpr Kind kKinds[] = {{"catalog.csv", &write_catalog_csv},
                            {"catalog.json", &write_catalog_json},
@@ -88,7 +86,7 @@ Result<CatalogFiles::Rendered> CatalogFiles::render(const std::string& name) {
     meta_.release_memory();
     held = 0;
   };
-  CD_TRY_VOID(kind->write(meta_, [&](std::string_view text) {
+  CD_TRY_VOID(kind->write(meta_, url_of_, [&](std::string_view text) {
     piece += text;
     if (piece.size() >= kPiece) flush();
   }));

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/mutex.h"
+#include "batch/catalog.h"
 #include "cache/meta_store.h"
 #include "fs/virtual_source.h"
 
@@ -21,8 +22,8 @@ namespace cd {
 
 class CatalogFiles {
  public:
-  CatalogFiles(const MetaStore& meta, Disk& disk, const Clock& clock, std::string folder)
-      : meta_(meta), disk_(disk), clock_(clock), folder_(std::move(folder)) {}
+  CatalogFiles(const MetaStore& meta, Disk& disk, const Clock& clock, std::string folder, UrlOf url_of)
+      : meta_(meta), disk_(disk), clock_(clock), folder_(std::move(folder)), url_of_(std::move(url_of)) {}
 
   [[nodiscard]] static bool owns(std::string_view name);
   [[nodiscard]] static std::vector<std::string> names();
@@ -45,6 +46,7 @@ class CatalogFiles {
   Disk& disk_;
   const Clock& clock_;
   const std::string folder_;
+  const UrlOf url_of_;
   Mutex rendering_;  // one at a time; taken before mutex_
   Mutex mutex_;
   std::map<std::string, Rendered, std::less<>> rendered_ CD_GUARDED_BY(mutex_);

@@ -53,7 +53,8 @@ std::string_view last_part(std::string_view path) { return path.substr(path.rfin
 
 DriveFiles::DriveFiles(const DriveParts& parts, DriveControl& control)
     : parts_(parts), control_(control), labels_(parts), smart_(parts.meta, parts.mounted_at_ns),
-      catalog_(parts.meta, parts.disk, parts.clock, parts.place.cache_dir), control_dir_(parts.config.control_name),
+      catalog_(parts.meta, parts.disk, parts.clock, parts.place.cache_dir, catalog_urls(parts.config, parts.url)),
+      control_dir_(parts.config.control_name),
       batches_dir_(control_dir_ + "/batches") {
   fill_tables();
 }

@@ -56,6 +56,13 @@ std::string public_url(std::string base, std::string_view key) {
   return base;
 }
 
+std::function<std::string(const MetaRecord& record)> catalog_urls(const Config& config, const StoreUrl& url) {
+  const bool is_public = !config.public_url.empty();
+  const std::string base = is_public ? config.public_url : url.to_string();
+  const std::string prefix = is_public ? url.prefix : "";  // the bucket's URL has it already
+  return [base, prefix](const MetaRecord& record) { return record.remote ? public_url(base, prefix + record.remote->key) : std::string(); };
+}
+
 std::vector<std::string> FileLabels::names(std::string_view path) const {
   std::vector<std::string> out;
   const auto record = file_at(parts_.meta, path);

@@ -6,6 +6,7 @@
 // Thread-safe; from memory and LMDB only.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ class FileLabels {
   [[nodiscard]] Result<std::string> url_of(const MetaRecord& record, std::chrono::seconds lifetime) const;
   const DriveParts& parts_;
 };
+
+// Where the catalogue says that an object is: below the public URL where one is configured, else by the URL of the bucket,
+// like "s3://bucket/prefix/Drums/kick.wav". "" as long as it is not stored.
+[[nodiscard]] std::function<std::string(const MetaRecord& record)> catalog_urls(const Config& config, const StoreUrl& url);
 
 // `base`/`key`, the key with everything percent-encoded but unreserved characters and '/'.
 [[nodiscard]] std::string public_url(std::string base, std::string_view key);

@@ -11,10 +11,12 @@
 namespace cd {
 namespace {
 
-// The labels that analysis gives, in the order of the CSV's columns.
-constexpr std::array<const char*, 16> kLabels{
+// The labels that analysis gives, in the order of the CSV's columns. What was heard where a label in the file or its name says
+// otherwise is in the last two: there they disagree.
+constexpr std::array<const char*, 22> kLabels{
     "kind", "bpm",   "bpm-confidence", "bpm-source", "key",    "camelot", "key-confidence", "key-source",
-    "lufs", "peak",  "duration",       "rate",       "channels", "format", "codec",         "xxh128"};
+    "lufs", "peak",  "duration",       "rate",       "channels", "format", "codec",         "xxh128",
+    "class", "class-source", "root",   "root-source", "bpm-heard", "key-heard"};
 constexpr std::size_t kPage = 500;
 
 struct Row {
@@ -58,7 +60,7 @@ bool is_number(const std::string& text) {
 
 }  // namespace
 
-Status write_catalog_json(const MetaStore& meta, const TextSink& sink) {
+Status write_catalog_json(const MetaStore& meta, const UrlOf& url_of, const TextSink& sink) {
   sink("[");
   bool first = true;
   CD_TRY_VOID(visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
@@ -73,6 +75,7 @@ Status write_catalog_json(const MetaStore& meta, const TextSink& sink) {
     for (const auto& [name, value] : record.xattrs) {
       if (name.starts_with(kLabelXattr)) row["labels"][name.substr(std::string_view(kLabelXattr).size())] = value;
     }
+    if (std::string url = url_of(record); !url.empty()) row["url"] = std::move(url);
     sink(first ? "\n" : ",\n");
     sink(row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     first = false;
@@ -101,7 +104,7 @@ std::string csv_cell(std::string_view text) {
 
 // Extended M3U. Paths are relative to the folder that the list is in, so none begins with '#'. A name with a line end
 // cannot be in a list of lines.
-Status write_catalog_m3u8(const MetaStore& meta, const TextSink& sink) {
+Status write_catalog_m3u8(const MetaStore& meta, const UrlOf&, const TextSink& sink) {
   sink("#EXTM3U\n");
   return visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
     const auto duration = record.metadata.find("duration");
@@ -120,10 +123,10 @@ Status write_catalog_m3u8(const MetaStore& meta, const TextSink& sink) {
   });
 }
 
-Status write_catalog_csv(const MetaStore& meta, const TextSink& sink) {
+Status write_catalog_csv(const MetaStore& meta, const UrlOf& url_of, const TextSink& sink) {
   std::string header = "path,bytes,type";
   for (const char* name : kLabels) header.append(",").append(name);
-  sink(header + "\r\n");
+  sink(header + ",url\r\n");
   return visit_files(meta, kRootInode, "", [&](const std::string& path, const MetaRecord& record) {
     std::string line = csv_cell(path) + "," + std::to_string(record.attr.size) + "," + csv_cell(record.content_type);
     for (const char* name : kLabels) {
@@ -131,7 +134,7 @@ Status write_catalog_csv(const MetaStore& meta, const TextSink& sink) {
       line += ",";
       if (label != record.metadata.end()) line += is_number(label->second) ? label->second : csv_cell(label->second);
     }
-    sink(line + "\r\n");
+    sink(line + "," + csv_cell(url_of(record)) + "\r\n");
   });
 }
 
