@@ -69,6 +69,7 @@ class Sync {
   Outcome run() {
     if (const Status planned = plan(); !planned) return Outcome::fail(ExitCode::failed, planned.error());
     if (arguments_.dry_run) return show();
+    local_.sweep();
     {
       std::vector<Thread> workers;
       for (int i = 0; i < std::min<int>(kWorkers, static_cast<int>(jobs_.size())); ++i)

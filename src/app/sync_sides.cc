@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 
 #include "base/digest.h"
@@ -24,6 +25,7 @@ namespace stdfs = std::filesystem;
 constexpr std::uint64_t kPiece = 4u << 20;
 constexpr std::size_t kPartMax = 255;
 constexpr const char* kTemporary = ".cratedrive-sync-";
+constexpr std::int64_t kStaleSeconds = 3600;  // so long no temporary file of a living sync is left alone
 
 struct Fd {
   explicit Fd(int its_fd) : fd(its_fd) {}
@@ -103,7 +105,7 @@ bool is_plain_path(const std::string& key, const std::vector<std::string>& reser
 
 // ---- the folder
 
-Result<std::map<std::string, LocalEntry>> LocalSide::list(std::uint64_t& left_out) const {
+Result<std::map<std::string, LocalEntry>> LocalSide::list(std::uint64_t& left_out) {
   std::map<std::string, LocalEntry> out;
   std::error_code error;
   stdfs::recursive_directory_iterator it(directory_, error);  // what cannot be read must not look like removed
@@ -114,6 +116,7 @@ Result<std::map<std::string, LocalEntry>> LocalSide::list(std::uint64_t& left_ou
     if (S_ISDIR(info.st_mode)) continue;
     const std::string below = path.substr(directory_.size() + 1);
     const std::string name = it->path().filename().string();
+    if (S_ISREG(info.st_mode) && name.starts_with(kTemporary) && info.st_mtim.tv_sec < ::time(nullptr) - kStaleSeconds) stale_.push_back(path);
     if (!S_ISREG(info.st_mode) || junk_kind(name) != Junk::none || name.starts_with(kTemporary) || !is_valid_utf8(below)) {
       ++left_out;
       continue;
@@ -122,6 +125,11 @@ Result<std::map<std::string, LocalEntry>> LocalSide::list(std::uint64_t& left_ou
   }
   if (error) return fail(error_from_errno(error.value(), "read " + printable(directory_)));
   return out;
+}
+
+void LocalSide::sweep() {
+  for (const std::string& path : stale_) ::unlink(path.c_str());
+  stale_.clear();
 }
 
 Result<LocalEntry> LocalSide::look(const std::string& path) const {

@@ -29,7 +29,8 @@ struct SyncSizes {
 class LocalSide {
  public:
   explicit LocalSide(std::string directory) : directory_(std::move(directory)) {}
-  [[nodiscard]] Result<std::map<std::string, LocalEntry>> list(std::uint64_t& left_out) const;
+  [[nodiscard]] Result<std::map<std::string, LocalEntry>> list(std::uint64_t& left_out);
+  void sweep();  // removes what list() found of downloads that were killed
   [[nodiscard]] std::string full(const std::string& path) const { return directory_ + "/" + path; }
   [[nodiscard]] Result<LocalEntry> look(const std::string& path) const;  // not_found
   // The ETags that its bytes would get.
@@ -40,6 +41,7 @@ class LocalSide {
 
  private:
   const std::string directory_;
+  std::vector<std::string> stale_;
 };
 
 class BucketSide {
