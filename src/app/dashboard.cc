@@ -255,7 +255,7 @@ std::string render_dashboard(const DashboardFacts& f) {
   const bool trouble = std::ranges::any_of(f.health, is_trouble);
   const std::string checks = health(f.health);
   for (const std::string& part : {tiles(f), trouble ? checks : std::string(), batches(f.drive), uploads(f),
-                                  samples(f.samples), trouble ? std::string() : checks})
+                                  samples(f.drive.samples), trouble ? std::string() : checks})
     out += part + "\n";
   out += fmt::format("<footer>{}, cratedrive {}. This page loads itself anew.</footer>\n</main></body></html>\n",
                      html_text(format_utc(f.drive.now_ns)), CD_VERSION);

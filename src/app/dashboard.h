@@ -16,22 +16,11 @@
 
 namespace cd {
 
-struct SampleCard {  // one of the newest samples
-  std::string path;  // in the library
-  std::string wave;  // batch/wave_label.h
-  std::string kind;  // "" = not known, as the next ones
-  std::string bpm;
-  std::string key;
-  std::string lufs;
-  std::string duration;
-};
-
 struct DashboardFacts {
   DriveStatus drive;
   std::vector<HealthItem> health;
   CostReport cost;
   std::vector<UploadView> uploads;  // the first few
-  std::vector<SampleCard> samples;
 };
 
 [[nodiscard]] std::string render_dashboard(const DashboardFacts& facts);

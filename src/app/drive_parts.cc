@@ -14,7 +14,7 @@ namespace cd {
 namespace {
 
 constexpr std::size_t kUploadsOnDashboard = 8;
-constexpr std::size_t kSamplesOnDashboard = 12;
+constexpr std::size_t kSamplesShown = 12;
 
 // Second number of /proc/self/statm, in bytes; 0 if it cannot be read.
 std::int64_t resident_bytes() {
@@ -29,6 +29,27 @@ std::int64_t resident_bytes() {
 
 }  // namespace
 
+std::vector<SampleCard> DriveParts::newest_samples() const {
+  std::vector<InodeId> newest;
+  (void)LabelIndex(meta).scan_all(Facet::recent, "", [&](const LabelRow& row) {
+    newest.push_back(row.ino);
+    return newest.size() < kSamplesShown;
+  });
+  std::vector<SampleCard> out;
+  for (const InodeId ino : newest) {
+    const auto entry = meta.entry(ino);
+    const auto path = meta.path_of(ino);
+    if (!entry || !*entry || !path) continue;
+    const auto label = [&](const char* name) {
+      const auto found = (*entry)->record.metadata.find(name);
+      return found == (*entry)->record.metadata.end() ? std::string() : found->second;
+    };
+    out.push_back({*path, label("wave"), label("class").empty() ? label("kind") : label("class"), label("bpm"), label("key"),
+                   label("lufs"), label("duration")});
+  }
+  return out;
+}
+
 DriveStatus DriveParts::status() const {
   DriveStatus s;
   s.url = url.to_string();
@@ -40,6 +61,7 @@ DriveStatus DriveParts::status() const {
   s.uploads = journal.totals();
   s.cache = blocks.stats();
   s.library = meta.totals();
+  s.samples = newest_samples();
   s.batches = conductor.batches();
   s.cost = cost_line(cost());
   s.now_ns = clock.wall_ns();  // last: no age is negative
@@ -78,22 +100,6 @@ DashboardFacts DriveParts::dashboard_facts() const {
   facts.health = examine(health_now);
   facts.cost = cost();
   if (facts.drive.uploads.pending_uploads > 0) facts.uploads = journal.uploads(kUploadsOnDashboard);
-  std::vector<InodeId> newest;
-  (void)LabelIndex(meta).scan_all(Facet::recent, "", [&](const LabelRow& row) {
-    newest.push_back(row.ino);
-    return newest.size() < kSamplesOnDashboard;
-  });
-  for (const InodeId ino : newest) {
-    const auto entry = meta.entry(ino);
-    const auto path = meta.path_of(ino);
-    if (!entry || !*entry || !path) continue;
-    const auto label = [&](const char* name) {
-      const auto found = (*entry)->record.metadata.find(name);
-      return found == (*entry)->record.metadata.end() ? std::string() : found->second;
-    };
-    facts.samples.push_back({*path, label("wave"), label("class").empty() ? label("kind") : label("class"), label("bpm"),
-                             label("key"), label("lufs"), label("duration")});
-  }
   return facts;
 }
 

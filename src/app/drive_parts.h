@@ -46,6 +46,7 @@ struct DriveParts {
   Importer& importer;
 
   // The moment, gathered from all rooms; from memory and LMDB, never from the network. Thread-safe.
+  [[nodiscard]] std::vector<SampleCard> newest_samples() const;
   [[nodiscard]] DriveStatus status() const;
   [[nodiscard]] HealthFacts health_facts() const;
   [[nodiscard]] CostReport cost() const;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "app/wrapped_text.h"
 #include "base/text.h"
+#include "batch/wave_label.h"
 
 namespace cd {
 
@@ -14,6 +16,7 @@ namespace {
 constexpr std::size_t kColumns = 80;
 constexpr int kBarColumns = 24;
 constexpr std::size_t kFinishedShown = 8;
+constexpr std::size_t kSamplesInText = 6;
 
 std::string clean(std::string_view name, std::size_t columns) { return shorten(printable(name), columns); }
 
@@ -52,6 +55,31 @@ std::string uploads_line(const UploadTotals& u) {
   if (const double eta = upload_eta_seconds(u); eta >= 0) text += fmt::format(", {} left", human_duration(eta));
   if (u.failed > 0) text += fmt::format(", {} failed", human_count(u.failed));
   return text;
+}
+
+// The outline of a sample, two columns of it a letter: its height among eight steps.
+std::string wave_text(const std::string& label) {
+  static constexpr std::array<const char*, 8> kSteps{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const std::vector<double> heights = wave_heights(label);
+  std::string out;
+  for (std::size_t n = 0; n + 1 < heights.size(); n += 2) {
+    const double height = std::max(heights[n], heights[n + 1]);
+    out += kSteps[std::min(kSteps.size() - 1, static_cast<std::size_t>(height * static_cast<double>(kSteps.size())))];
+  }
+  return out + std::string((kWaveColumns - std::min(kWaveColumns, heights.size())) / 2, ' ');
+}
+
+void newest(std::string& out, const DriveStatus& s) {
+  if (s.samples.empty()) return;
+  out += "\nLatest samples\n";
+  for (std::size_t n = 0; n < std::min(s.samples.size(), kSamplesInText); ++n) {
+    const SampleCard& sample = s.samples[n];
+    std::string labels = clean(sample.kind, 10);
+    if (!sample.bpm.empty()) labels += " " + clean(sample.bpm, 6);
+    if (!sample.key.empty()) labels += " " + clean(sample.key, 4);
+    const std::string name = sample.path.substr(sample.path.rfind('/') + 1);
+    line(out, fmt::format("  {} {}  {}", wave_text(sample.wave), clean(name, 26), labels));
+  }
 }
 
 std::string cache_line(const BlockCache::Stats& c) {
@@ -187,6 +215,7 @@ std::string render_status(const DriveStatus& s) {
   row(out, "library", fmt::format("{} entries known, {}", human_count(s.library.entries), human_bytes(s.library.bytes)));
   if (!s.cost.empty()) row(out, "cost", s.cost);
   batches(out, s);
+  newest(out, s);
   return out;
 }
 

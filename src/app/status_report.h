@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/sample_card.h"
 #include "batch/progress.h"
 #include "cache/block_cache.h"
 #include "cache/meta_store.h"
@@ -30,6 +31,7 @@ struct DriveStatus {
   BlockCache::Stats cache;
   MetaStore::Totals library;
   std::string cost;                // a line; "" = not counted
+  std::vector<SampleCard> samples;     // the newest
   std::vector<BatchProgress> batches;  // open ones first, then finished ones, newest first
 };
 

@@ -36,7 +36,7 @@ DashboardFacts facts() {
   b.errors = {{"bad.wav", "the store said no"}};
   f.drive.batches = {b};
   f.health = {{"clock", HealthLevel::warning, "it is 7 min late", "set it"}};
-  f.samples = {{"Drums/kick #1.wav", wave_label({-0.5f, 0.5f, -1.0f, 0.2f}), "kick", "120", "Am", "-9.1", "0.4"}};
+  f.drive.samples = {{"Drums/kick #1.wav", wave_label({-0.5f, 0.5f, -1.0f, 0.2f}), "kick", "120", "Am", "-9.1", "0.4"}};
   return f;
 }
 
@@ -62,7 +62,7 @@ TEST(DashboardTest, NoTextFromOutsideIsMarkup) {
   b.id = b.name = b.current = b.note = kEvil;
   b.errors = {{kEvil, kEvil}};
   f.health = {{kEvil, HealthLevel::error, kEvil, kEvil}};
-  f.samples = {{kEvil, kEvil, kEvil, kEvil, kEvil, kEvil, kEvil}};
+  f.drive.samples = {{kEvil, kEvil, kEvil, kEvil, kEvil, kEvil, kEvil}};
   f.uploads.resize(1);
   f.uploads[0].path = f.uploads[0].state = f.uploads[0].last_error = kEvil;
   const std::string page = render_dashboard(f);

@@ -12,6 +12,7 @@
 #include "app/health_report.h"
 #include "app/status_json.h"
 #include "app/umount_progress.h"
+#include "batch/wave_label.h"
 #include "base/text.h"
 
 namespace cd {
@@ -153,6 +154,7 @@ TEST(StatusReportTest, NamesFromOutsideCannotLeaveTheirLine) {
   s.mount_point = s.store.last_error = s.uploads.last_error = evil;
   s.store.state = StoreState::unreachable;
   s.uploads.failed = 1;
+  s.samples = {{evil, evil, evil, evil, evil, evil, evil}};
   UploadView upload;
   upload.path = upload.last_error = evil;
   for (const std::string& text :
@@ -174,6 +176,17 @@ TEST(StatusReportTest, NothingIsWiderThanATerminalHoweverLargeTheNumbers) {
   }
   s.uploads.pending_uploads = s.uploads.failed = 4'000'000'000u;
   EXPECT_LE(widest(render_status(s)), 80u);
+}
+
+TEST(StatusReportTest, TheLatestSamplesAreDrawn) {
+  DriveStatus s = busy_drive();
+  EXPECT_THAT(render_status(s), Not(HasSubstr("Latest samples")));
+  s.samples = {{"Drums/kick.wav", wave_label({-1.0f, 1.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f}), "kick", "", "", "", "0.4"},
+               {"Loops/beat.wav", "", "loop", "92", "Am", "", ""}};
+  const std::string text = render_status(s);
+  EXPECT_THAT(text, HasSubstr("\nLatest samples\n  █▁ "));
+  EXPECT_THAT(text, HasSubstr("  kick.wav  kick\n"));
+  EXPECT_THAT(text, HasSubstr("  beat.wav  loop 92 Am\n"));
 }
 
 TEST(StatusReportTest, ABatchNamesItsErrors) {
