@@ -116,7 +116,6 @@ Status NamespaceVerbs::plan_move(Change& change, const std::vector<Moved>& moved
   std::vector<const Moved*> home;  // back where its bytes lie in the bucket
   for (const Moved& m : moved) {
     const std::string slot = slot_of(m.to, m.record.is_directory());
-    if (key_of_slot(slot).size() > 1'024) return fail(Code::name_too_long, "a key would be longer than 1,024 bytes");
     std::optional<Intent> intent = content_of(m);
     if (!intent) continue;
     CD_TRY(const auto there, ledger_.meta.resolve(m.to));

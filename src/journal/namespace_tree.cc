@@ -9,7 +9,6 @@ namespace cd {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kKeyBytesMax = 1'024;  // S3's limit
 constexpr std::uint32_t kLinksMax = 1'000;   // each is an object to be kept in step
 
 std::string join(std::string_view folder, std::string_view name) {
@@ -48,8 +47,6 @@ Status NamespaceVerbs::check_new_name(const Folder& folder, std::string_view nam
     return fail(Code::invalid, "names that begin like this stand for odd keys of the bucket: \"" + printable(name) + "\"");
   if (!is_valid_utf8(name)) return fail(Code::invalid, "names are UTF-8; this is not: \"" + printable(name) + "\"");
   if (name.size() > kNameBytesMax) return fail(Code::name_too_long, "a name is longer than 255 bytes");
-  if (key_of_path(join(folder.path, name), true).size() > kKeyBytesMax)
-    return fail(Code::name_too_long, "the key would be longer than 1,024 bytes");
   if (name.starts_with("%2F"))  // stands for a key that cannot be a name (cache: odd keys)
     return fail(Code::permission, "names that begin with %2F are reserved");
   const auto& reserved = ledger_.options.reserved;

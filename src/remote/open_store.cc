@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "remote/directory_store.h"
+#include "remote/long_key_store.h"
 #include "remote/metered_store.h"
 #include "remote/opened_s3.h"
 #include "remote/url_text.h"
@@ -27,11 +30,8 @@ class OpenedFolder final : public ForwardingStore, public Probeable {
   std::unique_ptr<DirectoryStore> folder_;  // last: its end completes requests that are metered above
 };
 
-}  // namespace
-
-Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
-                                                MetricRegistry& metrics) {
-  CD_TRY_VOID(options.validate());
+Result<std::unique_ptr<ObjectStore>> open_bare(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
+                                               MetricRegistry& metrics) {
   if (url.scheme == "file") {
     CD_TRY(auto folder, DirectoryStore::open(url.bucket, DirectoryOptions{}));
     return std::unique_ptr<ObjectStore>(std::make_unique<OpenedFolder>(std::move(folder), health, metrics));
@@ -41,6 +41,17 @@ Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const Store
   CD_TRY(auto credentials, Credentials::open(environment, {url.scheme, options.profile}, system_clock()));
   return std::unique_ptr<ObjectStore>(
       std::make_unique<OpenedS3>(std::move(place), options, std::move(credentials), health, metrics));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const StoreOptions& options, StoreHealth& health,
+                                                MetricRegistry& metrics) {
+  CD_TRY_VOID(options.validate());
+  CD_TRY(auto store, open_bare(url, options, health, metrics));
+  LongKeys keys;
+  keys.key_bytes_max -= std::min(keys.key_bytes_max / 2, url.prefix.size());
+  return std::unique_ptr<ObjectStore>(std::make_unique<LongKeyStore>(std::move(store), std::move(keys)));
 }
 
 Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis deadline) {

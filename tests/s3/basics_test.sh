@@ -55,6 +55,25 @@ times_and_modes_are_as_rclone_and_s3fs_write_them() {
   contains "$(rclone lsf --format pt S3:crate/some/prefix/timed)" "2020-02-02 02:02:02"
 }
 
+# S34 "A file whose key, prefix included, would be longer"
+a_key_that_the_store_would_refuse_is_a_shorter_one() {
+  local part folder key
+  part=$(printf 'p%.0s' {1..250})
+  folder=$part/$part/$part/$part name=$(printf 'n%.0s' {1..20}) # 1,024 bytes: it is the prefix that is too much
+  mkdir -p "$DRIVE/$folder"
+  echo deep > "$DRIVE/$folder/$name"
+  drained "$DRIVE"
+  same stored "$(getfattr --absolute-names --only-values -n user.cratedrive.state "$DRIVE/$folder/$name")"
+  key=.cratedrive/long/$(printf '%s/' "$folder" | sha256sum | cut -c-32)/$name
+  same deep "$(rclone cat "S3:crate/some/prefix/$key")"
+  same deep "$(curl -sf "$("$CRATEDRIVE" url "$DRIVE/$folder/$name")")"
+  echo rescan > "$DRIVE/.cratedrive/control"
+  same "$name" "$(ls "$DRIVE/$folder")"
+  rm -r "${DRIVE:?}/$part"
+  drained "$DRIVE"
+  same "" "$(rclone lsf "S3:crate/some/prefix/$key")" "left behind"
+}
+
 check_says_what_the_store_honours() {
   # 1: usable, and something is not honoured exactly (this server ignores conditions on a multipart completion)
   "$CRATEDRIVE" check s3://crate > "$WORK/checked" || same 1 $? "exit status"
@@ -78,6 +97,7 @@ drive_cases
 case_ok what_others_put_into_the_bucket_is_in_the_drive
 case_ok a_presigned_url_fetches_the_file
 case_ok times_and_modes_are_as_rclone_and_s3fs_write_them
+case_ok a_key_that_the_store_would_refuse_is_a_shorter_one
 case_ok check_says_what_the_store_honours
 case_ok nothing_of_a_secret_is_said_anywhere
 case_ok no_multipart_upload_is_left

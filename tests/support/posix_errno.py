@@ -100,6 +100,29 @@ def names_of_255_bytes_work_and_256_are_too_long(w):
 
 
 @case
+def paths_of_4095_bytes_work_and_4096_are_too_long(w):
+    folders = [("p" * 199 + "/") * depth for depth in range(1, 21)]
+    for folder in folders:
+        os.mkdir(folder)
+    name = folders[-1] + "n" * 95
+
+    def clean():
+        if os.path.lexists(name):
+            remove(name)
+    each_call(w, name, clean)
+    each_call(w, name + "x", clean)
+    w.call(os.mkdir, name)
+    w.call(os.rename, name, "short")
+    w.call(os.rename, "short", name)
+    w.times([folders[-1]], os.rmdir, name)
+    w.call(os.rename, folders[9], "moved")  # a path of 2,000 bytes, and all below it
+    w.show("moved/" + folders[9][:-1])
+    w.call(os.rename, "moved", folders[9])
+    for folder in reversed(folders):
+        w.call(os.rmdir, folder)
+
+
+@case
 def what_exists_cannot_be_made_again(w):
     for kind in TYPES:
         make(kind, "there")
