@@ -160,6 +160,12 @@ std::vector<std::vector<DropPtr>> ConductorCore::open_by_priority() const {
   return out;
 }
 
+// They are in the order of their serials.
+std::size_t ConductorCore::turn_behind(std::uint32_t serial, const std::vector<DropPtr>& open) {
+  const auto next = std::find_if(open.begin(), open.end(), [&](const DropPtr& drop) { return drop->serial > serial; });
+  return next == open.end() ? 0 : static_cast<std::size_t>(next - open.begin());
+}
+
 std::vector<BatchProgress> ConductorCore::batches() const {
   std::vector<BatchProgress> out;
   {

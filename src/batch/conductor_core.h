@@ -125,6 +125,7 @@ class ConductorCore final : public Conductor {
   [[nodiscard]] DropPtr find(std::uint32_t serial) const;
   [[nodiscard]] std::vector<DropPtr> open_drops() const;
   [[nodiscard]] std::vector<std::vector<DropPtr>> open_by_priority() const;  // the most urgent first
+  [[nodiscard]] static std::size_t turn_behind(std::uint32_t serial, const std::vector<DropPtr>& open);
   void publish_metrics();
   void tell(const Drop& drop, const char* event, const Item* item);
 
@@ -260,7 +261,8 @@ class ConductorCore final : public Conductor {
   std::int64_t library_backoff_ns_ = 0;
   std::int64_t uploads_looked_ns_ = 0;
   std::int64_t filing_pause_ns_ = 0;  // no file is filed before this time: the disk or the log is in trouble
-  std::size_t turn_ = 0;              // whose turn it is, among open batches
+  std::uint32_t listened_last_ = 0;   // serial of the batch whose turn it was; the next one's it is
+  std::uint32_t placed_last_ = 0;
   std::optional<std::int64_t> scan_timer_ns_;
 
   std::unique_ptr<AnalysisPool> pool_;

@@ -49,9 +49,12 @@ void ConductorCore::move(Drop& drop, std::uint32_t number, Step to) {
 void ConductorCore::dispatch_analysis() {
   // One of each batch in turn, until the pool has enough or nobody has anything.
   for (const std::vector<DropPtr>& open : open_by_priority()) {
-    for (std::size_t idle = 0; idle < open.size() && pool_->room() > 0; ++turn_) {
-      Drop& drop = *open[turn_ % open.size()];
-      idle = dispatch_one(drop) ? 0 : idle + 1;
+    std::size_t at = turn_behind(listened_last_, open);
+    for (std::size_t idle = 0; idle < open.size() && pool_->room() > 0; ++at) {
+      Drop& drop = *open[at % open.size()];
+      const bool served = dispatch_one(drop);
+      if (served) listened_last_ = drop.serial;
+      idle = served ? 0 : idle + 1;
     }
   }
 }

@@ -26,12 +26,13 @@ void ConductorCore::dispatch_places() {
   std::size_t in_air = uploads_in_air();
   const auto most = static_cast<std::size_t>(options_.uploads_ahead);
   for (const std::vector<DropPtr>& open : open_by_priority()) {
-    for (std::size_t idle = 0, at = turn_; idle < open.size() && in_air < most; ++at) {
+    for (std::size_t idle = 0, at = turn_behind(placed_last_, open); idle < open.size() && in_air < most; ++at) {
       Drop& drop = *open[at % open.size()];
       const bool may = !drop.batch->head.paused && drop.batch->head.state == BatchState::uploading;
       const auto next = may ? drop.batch->take_ready() : std::nullopt;
       idle = next ? 0 : idle + 1;
       if (!next) continue;
+      placed_last_ = drop.serial;
       if (!place_item(drop, *next)) return;  // trouble: the rest waits too
       in_air = uploads_in_air();
     }

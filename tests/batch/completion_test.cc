@@ -232,5 +232,45 @@ TEST_F(CompletionTest, AFolderThatIsRemovedWhileItRunsEndsItsBatch) {
   EXPECT_EQ(batch.files_skipped, 2u);
 }
 
+// Each has its turn, however many files of a neighbour are ready to go, and whoever came first.
+TEST_F(CompletionTest, TheFilesOfTwentyBatchesGoUpInTurns) {
+  constexpr unsigned kBatches = 20;
+  const auto files_of = [](unsigned b) { return b == 0 ? 60u : 2u; };
+  DropRig rig(store_, options([](BatchOptions& batch) {
+    batch.uploads_ahead = 1;
+    batch.confirm = true;
+  }));
+  store_.add({.on = {Verb::put, ""}, .kind = FaultKind::hold});
+  for (unsigned b = 0; b < kBatches; ++b) {
+    for (unsigned i = 0; i < files_of(b); ++i) {
+      rig.drop("b" + std::to_string(b) + "/" + std::to_string(i) + ".wav", make_wav(0.03, b * 100 + i));
+    }
+  }
+  for (unsigned b = 0; b < kBatches; ++b) {
+    const BatchProgress whole = rig.wait_for([&](const BatchProgress& p) {
+      return p.name == "b" + std::to_string(b) && p.files_total == files_of(b) && !p.note.empty();
+    });
+    tell(rig, whole.id, "start");
+  }
+  // All of them were listened to: nothing is left to do but to upload.
+  for (const BatchProgress& batch : rig.conductor().batches()) {
+    rig.wait_for([&](const BatchProgress&) {
+      const auto rows = rig.rows(batch.id);
+      return std::all_of(rows.begin(), rows.end(), [](const ItemRow& row) { return !row.type.empty(); });
+    });
+  }
+  store_.clear();
+  store_.release_held();
+  rig.wait_for([&](const BatchProgress&) { return events_of(rig, "batch-finished") == kBatches; });
+  unsigned large = 0, large_before = 0;  // of its files, before the last of the small ones
+  for (const std::string& event : rig.events()) {
+    if (event.find("\"event\":\"item-done\"") == std::string::npos) continue;
+    if (event.find("-b0\"") != std::string::npos) ++large;
+    else large_before = large;
+  }
+  EXPECT_EQ(large, files_of(0));
+  EXPECT_LE(large_before, 4u);  // two rounds, and those that were under way
+}
+
 }  // namespace
 }  // namespace cd
