@@ -2,10 +2,12 @@
 // they find the files.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <thread>
 
 #include "remote/open_store.h"
 #include "tests/batch/drop_rig.h"
@@ -69,6 +71,16 @@ class EnrichTest : public ::testing::Test {
   [[nodiscard]] std::size_t lines_told() const {
     std::ifstream in(told());
     return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(in), {}, '\n'));
+  }
+  [[nodiscard]] std::vector<std::int64_t> times_told() const {
+    std::ifstream in(told());
+    return {std::istream_iterator<std::int64_t>(in), {}};
+  }
+  [[nodiscard]] static bool is_alive(std::int64_t process) {  // and no zombie
+    std::ifstream in("/proc/" + std::to_string(process) + "/stat");
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    const std::size_t name_end = text.rfind(") ");
+    return name_end != std::string::npos && text[name_end + 2] != 'Z' && text[name_end + 2] != 'X';
   }
   TempFolder folder_;
   StoreHealth health_{system_clock()};
@@ -179,6 +191,63 @@ TEST_F(EnrichTest, ACancelKillsWhatRuns) {
   ASSERT_TRUE(rig.conductor().command(running.id, "cancel").has_value());
   EXPECT_EQ(rig.wait_final().state, BatchState::cancelled);
   EXPECT_TRUE(rig.in_library("kicks/a.wav"));
+}
+
+// Counted by the enricher itself. Load can only make it slower, so the bound holds on any machine.
+TEST_F(EnrichTest, NoMoreAreBegunInASecondThanAreAllowed) {
+  constexpr unsigned kFiles = 20;
+  constexpr double kPerSecond = 20;
+  Enricher paced = shell("paced", "date +%s%N >> '" + told() + "'");
+  paced.concurrency = 8;
+  paced.per_second = kPerSecond;
+  DropRig rig(*store_, options({paced}));
+  const std::int64_t begun_ns = system_clock().wall_ns();
+  for (unsigned i = 0; i < kFiles; ++i) rig.drop("kicks/" + std::to_string(i) + ".wav", make_wav(0.03, i));
+  EXPECT_EQ(rig.wait_final().enriched, kFiles);
+  std::vector<std::int64_t> starts = times_told();
+  ASSERT_EQ(starts.size(), kFiles);
+  std::sort(starts.begin(), starts.end());
+  for (std::size_t n = 0; n < starts.size(); ++n) {  // the n-th not before n intervals have passed
+    EXPECT_GE(static_cast<double>(starts[n] - begun_ns), static_cast<double>(n) * 1e9 / kPerSecond) << n;
+  }
+}
+
+TEST_F(EnrichTest, EachFurtherTryWaitsTwiceAsLong) {
+  Enricher failing = shell("failing", "date +%s%N >> '" + told() + "'; exit 1");
+  failing.tries = 4;
+  failing.retry_first = Millis{40};
+  DropRig rig(*store_, options({failing}));
+  rig.drop("kicks/a.wav", make_wav(0.1, 1));
+  EXPECT_EQ(rig.wait_final().enrich_failed, 1u);
+  const std::vector<std::int64_t> starts = times_told();
+  ASSERT_EQ(starts.size(), 4u);
+  for (std::size_t n = 1; n < starts.size(); ++n) EXPECT_GE(starts[n] - starts[n - 1], 40'000'000LL << (n - 1)) << n;
+}
+
+// S59 "It is killed with all that it started when it takes longer than its `timeout`."
+TEST_F(EnrichTest, WhoTakesTooLongIsKilledWithAllThatItStarted) {
+  Enricher slow = shell("slow", "sleep 1000 & echo $! >> '" + told() + "'; wait");
+  slow.timeout = Millis{500};
+  slow.tries = 2;
+  DropRig rig(*store_, options({slow}));
+  rig.drop("kicks/a.wav", make_wav(0.1, 1));
+  const BatchProgress batch = rig.wait_final();
+  EXPECT_EQ(batch.enrich_failed, 1u);
+  EXPECT_NE(rig.rows(batch.id).at(0).enrich_error.find("slow: it took longer than"), std::string::npos);
+  for (const std::int64_t child : times_told()) {
+    while (is_alive(child)) std::this_thread::yield();  // the kernel may need a moment
+  }
+}
+
+TEST_F(EnrichTest, WhoWritesTooMuchIsKilled) {
+  Enricher loud = shell("loud", "yes");
+  loud.output_max = 1000;
+  loud.tries = 1;
+  DropRig rig(*store_, options({loud}));
+  rig.drop("kicks/a.wav", make_wav(0.1, 1));
+  const BatchProgress batch = rig.wait_final();
+  EXPECT_EQ(batch.enrich_failed, 1u);
+  EXPECT_NE(rig.rows(batch.id).at(0).enrich_error.find("loud: it wrote more than"), std::string::npos) << rig.rows(batch.id).at(0).enrich_error;
 }
 
 }  // namespace
