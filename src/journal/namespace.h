@@ -4,7 +4,7 @@
 //
 // Callers see to it beforehand that the folders concerned are known (TreeCache): a folder to be removed or
 // renamed is loaded whole. Permissions are the kernel's business (default_permissions). Names: 1 to 255 bytes, no
-// '/' or NUL, not "." or ".."; a path whose key would be longer than 1,024 bytes is name_too_long.
+// '/' or NUL, not "." or "..". Paths have no limit here: the store takes keys of any length.
 // Below the inbox nothing is uploaded: files there are staged on hold until file_away().
 // Verbs are atomic towards each other; they never touch the network; a few µs each. Thread-safe.
 #pragma once
