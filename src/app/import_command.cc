@@ -10,8 +10,8 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include "app/commands.h"
@@ -150,16 +150,36 @@ std::uint64_t number(const Json& json, const char* name) {
   return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+// What the batches of an import had done before it began. Those that were over do not count; one that a killed import left
+// open goes on, takes what is new, and counts from there.
+struct Before {
+  struct Batch {
+    bool over = false;
+    std::uint64_t stored = 0;
+    std::uint64_t skipped = 0;
+  };
+  std::map<std::string, Batch> batches;
+  [[nodiscard]] bool any_open() const {
+    return std::any_of(batches.begin(), batches.end(), [](const auto& batch) { return !batch.second.over; });
+  }
+};
+
+bool is_over(const Json& batch) {
+  const std::string state = batch.value("state", "");
+  return state == "done" || state == "done-with-errors" || state == "failed" || state == "cancelled";
+}
+
 struct Followed {
   Json import;
   std::uint64_t stored = 0;
   std::uint64_t failed = 0;
   std::uint64_t skipped = 0;
   bool batches_open = false;
+  bool unseen = false;  // files lie in the inbox that no batch has looked at
   [[nodiscard]] bool reading() const { return import.value("state", "") == "reading"; }
 };
 
-Result<Followed> look(const MountedDrive& drive, const std::set<std::string>& before) {
+Result<Followed> look(const MountedDrive& drive, const Before& before) {
   Followed f;
   CD_TRY(const std::string import_text, read_control_file(drive, "import.json"));
   CD_TRY(const std::string status_text, read_control_file(drive, "status.json"));
@@ -167,17 +187,22 @@ Result<Followed> look(const MountedDrive& drive, const std::set<std::string>& be
   const Json status = Json::parse(status_text, nullptr, false);
   if (!f.import.is_object() || !status.is_object()) return fail(Code::corrupt, "the drive's status cannot be read");
   for (const Json& batch : status.value("batches", Json::array())) {
-    if (batch.value("name", "") != f.import.value("name", "") || before.count(batch.value("id", "")) > 0) continue;
-    f.stored += number(batch, "files_done");
+    if (batch.value("name", "") != f.import.value("name", "")) continue;
+    const auto found = before.batches.find(batch.value("id", ""));
+    const Before::Batch then = found == before.batches.end() ? Before::Batch{} : found->second;
+    if (then.over) continue;
+    f.stored += number(batch, "files_done") - then.stored;
     f.failed += number(batch, "files_failed");
-    f.skipped += number(batch, "files_skipped");
-    const std::string state = batch.value("state", "");
-    if (state == "cancelled") {
+    f.skipped += number(batch, "files_skipped") - then.skipped;
+    if (batch.value("state", "") == "cancelled") {
       const std::uint64_t over = number(batch, "files_done") + number(batch, "files_failed") + number(batch, "files_skipped");
       f.failed += number(batch, "files_total") - std::min(over, number(batch, "files_total"));
     }
-    f.batches_open = f.batches_open || !(state == "done" || state == "done-with-errors" || state == "failed" || state == "cancelled");
+    f.batches_open = f.batches_open || !is_over(batch);
   }
+  // What was copied is to be seen by a batch before "no batch is open" means the end.
+  const std::string inbox = drive.mount_point + "/" + f.import.value("inbox", "");
+  f.unseen = !f.reading() && !f.batches_open && count_files(inbox) > f.failed + f.skipped;
   return f;
 }
 
@@ -189,12 +214,13 @@ void show(ProgressLine& line, const Followed& f, std::uint64_t total) {
 
 Outcome follow(const Target& target, const std::string& directory, bool json) {
   const MountedDrive& drive = target.drive();
-  std::set<std::string> before;
+  Before before;
   const auto known = read_control_file(drive, "status.json");
   if (!known) return Outcome::fail(ExitCode::mount, known.error());
   const Json status = Json::parse(*known, nullptr, false);
   if (status.is_object())
-    for (const Json& batch : status.value("batches", Json::array())) before.insert(batch.value("id", ""));
+    for (const Json& batch : status.value("batches", Json::array()))
+      before.batches[batch.value("id", "")] = {is_over(batch), number(batch, "files_done"), number(batch, "files_skipped")};
   const std::uint64_t total = count_files(directory);
   if (const Status told = write_control_file(drive, "control", "import " + directory + "\n"); !told)
     return Outcome::fail(ExitCode::failed, told.error());
@@ -211,9 +237,10 @@ Outcome follow(const Target& target, const std::string& directory, bool json) {
       if (!now) return Outcome::fail(ExitCode::failed, now.error());
       f = std::move(*now);
       if (!json) show(line, f, total);
-      // What was copied has to be seen by a batch before "no batch is open" means the end.
-    } while (f.reading() || f.batches_open || f.stored + f.failed + f.skipped < number(f.import, "copied"));
+    } while (f.reading() || f.batches_open || f.unseen);
   }
+  // What a killed import had half copied may have failed before it was copied anew.
+  if (f.failed > 0 && before.any_open()) return follow(target, directory, json);
   const std::uint64_t there = f.skipped + number(f.import, "there");
   const std::uint64_t failed = f.failed + number(f.import, "failed");
   if (json) {

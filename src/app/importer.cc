@@ -24,6 +24,7 @@ namespace stdfs = std::filesystem;
 
 constexpr std::size_t kPiece = 1u << 20;
 constexpr Millis kRoomPause{100};  // between looks for room in the staging area
+constexpr int kLooks = 3;
 
 struct Fd {
   explicit Fd(int its_fd) : fd(its_fd) {}
@@ -49,7 +50,7 @@ std::int64_t ns_of(const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_n
 
 std::string ImportState::to_json() const {
   const nlohmann::ordered_json json{
-      {"directory", directory}, {"name", name},   {"state", state},       {"files", files},   {"bytes", bytes},
+      {"directory", directory}, {"name", name},   {"inbox", inbox}, {"state", state},       {"files", files},   {"bytes", bytes},
       {"copied", copied},       {"copied_bytes", copied_bytes},           {"there", there},   {"left_out", left_out},
       {"failed", failed},       {"current", current}, {"error", error}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -87,6 +88,7 @@ Status Importer::begin(const std::string& directory) {
   std::string path = directory;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   const std::string name = safe_part(path.substr(path.rfind('/') + 1));
+  CD_TRY(const std::string inbox, meta_.path_of(journal_.tree().inbox()));
   if (name.empty()) return fail(Code::invalid, "the folder needs a name: it becomes that of the batch");
   {
     MutexLock lock(mutex_);
@@ -95,6 +97,7 @@ Status Importer::begin(const std::string& directory) {
     state_ = {};
     state_.directory = path;
     state_.name = name;
+    state_.inbox = inbox + "/" + name;
     state_.state = "reading";
   }
   thread_.join();
@@ -133,7 +136,10 @@ Status Importer::take_folder(const std::stop_token& stop, const std::string& dir
       ++s.files;
       s.current = below;
     });
-    const Status taken = take_file(stop, path, name + "/" + below);
+    Status taken = take_file(stop, path, name + "/" + below);
+    // A batch that is done with a folder clears it away.
+    for (int again = 0; again < kLooks && !taken && taken.error().code == Code::not_found; ++again)
+      taken = take_file(stop, path, name + "/" + below);
     if (taken) {
       start_batches(name);
       continue;
@@ -200,7 +206,6 @@ Status Importer::take_file(const std::stop_token& stop, const std::string& path,
   if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return fail(error_from_errno(errno, "open"));
   if (!S_ISREG(info.st_mode)) return fail(Code::invalid, "no regular file any more");
   const auto bytes = static_cast<std::uint64_t>(info.st_size);
-  note([&](ImportState& s) { s.bytes += bytes; });
   const std::size_t slash = below_inbox.rfind('/');
   CD_TRY(const InodeId folder, inbox_folder(below_inbox.substr(0, slash)));
   CD_TRY(const auto waiting, meta_.lookup(folder, below_inbox.substr(slash + 1)));
@@ -211,13 +216,17 @@ Status Importer::take_file(const std::stop_token& stop, const std::string& path,
     CD_TRY(there, is_there(stop, file.fd, bytes));
   }
   if (there) {
-    note([](ImportState& s) { ++s.there; });
+    note([&](ImportState& s) {
+      ++s.there;
+      s.bytes += bytes;
+    });
     return {};
   }
   CD_TRY_VOID(stage(stop, file.fd, below_inbox));
   note([&](ImportState& s) {
     ++s.copied;
     s.copied_bytes += bytes;
+    s.bytes += bytes;
   });
   return {};
 }

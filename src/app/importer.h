@@ -23,6 +23,7 @@ namespace cd {
 struct ImportState {
   std::string directory;        // "" = there was none since the mount
   std::string name;             // of the folder in the inbox, and of its batches
+  std::string inbox;            // path of what is copied, on the drive
   std::string state;            // "reading", "done", "failed", "cancelled"
   std::uint64_t files = 0;      // seen so far
   std::uint64_t bytes = 0;

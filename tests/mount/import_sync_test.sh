@@ -26,7 +26,7 @@ an_import_without_a_mount_stores_the_folder() {
   # Which of two twins is the one that is stored, nobody can tell before.
   same "$(sed -n 's/^store .* -> //p' "$WORK/plan" | sed 's/ again//' | sort)" "$(objects | sed 's|^\./||; s/ again//' | sort)" objects
   cmp "$WORK/Kits/drums/hat.wav" "$BUCKET/Kits/drums/hat.wav"
-  refuses grep -q cratedrive-import /proc/self/mountinfo
+  refuses grep -q "$XDG_RUNTIME_DIR/cratedrive-import" /proc/self/mountinfo
 }
 
 again_it_finds_all_there() {

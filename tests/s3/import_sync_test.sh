@@ -26,7 +26,7 @@ an_import_that_is_killed_goes_on() { # BUCKET CRASH-POINT
   run import "$WORK/Kits" "s3://$1" > "$WORK/imported"
   same "$(sums "$WORK/Kits")" "$(sums_of_bucket "$1/Kits")" "what is in the bucket"
   contains "$(run import "$WORK/Kits" "s3://$1")" "0 stored, $FILES there already"
-  refuses grep -q cratedrive-import /proc/self/mountinfo
+  refuses grep -q "$XDG_RUNTIME_DIR/cratedrive-import" /proc/self/mountinfo
 }
 
 what_was_imported_needs_no_second_hearing() { # BUCKET
