@@ -153,7 +153,6 @@ void ConductorCore::finish_upload(const UploadOutcome& outcome) {
   if (parsed.ec != std::errc{} || n >= drop.batch->items().size()) return;
   if (drop.batch->item(n).step != Step::filing) return;  // withdrawn, or known already
   if (outcome.error) return take_back(drop, n, outcome.error->message);
-  crash_point("batch.after_upload");
   {
     MutexLock lock(mutex_);
     Item& item = drop.batch->item(n);
@@ -166,7 +165,9 @@ void ConductorCore::finish_upload(const UploadOutcome& outcome) {
   complete(drop, n);
 }
 
+// Told, or found by looking.
 void ConductorCore::complete(Drop& drop, std::uint32_t n) {
+  crash_point("batch.after_upload");
   forget_failures(drop);
   move(drop, n, Step::done);
   log_item(drop, n);
