@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/disk.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "batch/content_index.h"
 #include "batch/junk.h"
 #include "batch/placement.h"
@@ -43,14 +44,6 @@ class TemporaryFolder {
   std::string path_;
 };
 
-struct Fd {
-  explicit Fd(const std::string& path) : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {}
-  ~Fd() { if (fd >= 0) ::close(fd); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int fd;
-};
-
 class Planner {
  public:
   Planner(const std::string& directory, const Config& config, const MetaStore& meta)
@@ -63,8 +56,8 @@ class Planner {
   PlannedFile plan(const std::string& path, const std::string& below) {
     PlannedFile file;
     file.path = below;
-    const Fd open(path);
-    const auto content = open.fd < 0 ? Result<ItemResult>(fail(error_from_errno(errno, "open"))) : hash(open.fd);
+    const UniqueFd open(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const auto content = !open ? Result<ItemResult>(fail(error_from_errno(errno, "open"))) : hash(open.get());
     if (!content) {
       file.what = What::unreadable;
       file.why = content.error().message;
@@ -72,7 +65,7 @@ class Planner {
     }
     file.bytes = content->bytes;
     ItemResult result = *content;
-    if (needs_labels_ || options_.only_audio) listen(open.fd, below, result);
+    if (needs_labels_ || options_.only_audio) listen(open.get(), below, result);
     if (options_.only_audio && !result.is_audio) {
       file.what = What::leave_out;
       file.why = "not audio";

@@ -13,6 +13,7 @@
 #include "app/wait_for_tree.h"
 #include "base/digest.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "batch/junk.h"
 #include "batch/placement.h"
 
@@ -25,14 +26,6 @@ namespace stdfs = std::filesystem;
 constexpr std::size_t kPiece = 1u << 20;
 constexpr Millis kRoomPause{100};  // between looks for room in the staging area
 constexpr int kLooks = 3;
-
-struct Fd {
-  explicit Fd(int its_fd) : fd(its_fd) {}
-  ~Fd() { if (fd >= 0) ::close(fd); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int fd;
-};
 
 auto cancelled() { return fail(Code::cancelled, "the import was stopped"); }
 
@@ -201,9 +194,9 @@ Result<InodeId> Importer::inbox_folder(const std::string& below_inbox) {
 }
 
 Status Importer::take_file(const std::stop_token& stop, const std::string& path, const std::string& below_inbox) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info {};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return fail(error_from_errno(errno, "open"));
+  if (!file || ::fstat(file.get(), &info) != 0) return fail(error_from_errno(errno, "open"));
   if (!S_ISREG(info.st_mode)) return fail(Code::invalid, "no regular file any more");
   const auto bytes = static_cast<std::uint64_t>(info.st_size);
   const std::size_t slash = below_inbox.rfind('/');
@@ -213,7 +206,7 @@ Status Importer::take_file(const std::stop_token& stop, const std::string& path,
                         waiting->attr.mtime_ns == ns_of(info.st_mtim) && !journal_.tree().was_interrupted(waiting->ino);
   bool there = in_inbox;
   if (!there && bytes > 0) {
-    CD_TRY(there, is_there(stop, file.fd, bytes));
+    CD_TRY(there, is_there(stop, file.get(), bytes));
   }
   if (there) {
     note([&](ImportState& s) {
@@ -222,7 +215,7 @@ Status Importer::take_file(const std::stop_token& stop, const std::string& path,
     });
     return {};
   }
-  CD_TRY_VOID(stage(stop, file.fd, below_inbox));
+  CD_TRY_VOID(stage(stop, file.get(), below_inbox));
   note([&](ImportState& s) {
     ++s.copied;
     s.copied_bytes += bytes;

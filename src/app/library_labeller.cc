@@ -14,6 +14,7 @@
 #include "base/crash_point.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "base/unique_fd.h"
 #include "batch/heard.h"
 #include "batch/junk.h"
 #include "cache/tree_cache.h"
@@ -41,13 +42,10 @@ bool is_its_own(Code code) { return code == Code::not_found || code == Code::pre
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& folder) : fd_(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) {}
-  ~TemporaryFile() { if (fd_ >= 0) ::close(fd_); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] Status append(std::string_view bytes) const {
     while (!bytes.empty()) {
-      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      const ssize_t n = ::write(fd_.get(), bytes.data(), bytes.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return fail(error_from_errno(errno, "keep an object to listen to"));
       bytes.remove_prefix(static_cast<std::size_t>(n));
@@ -56,7 +54,7 @@ class TemporaryFile {
   }
 
  private:
-  const int fd_;
+  const UniqueFd fd_;
 };
 
 // Labels that the object carries itself; empty: none.

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "batch/junk.h"
 #include "cache/tree_cache.h"
 #include "journal/conflict_name.h"
@@ -26,14 +27,6 @@ constexpr std::uint64_t kPiece = 4u << 20;
 constexpr std::size_t kPartMax = 255;
 constexpr const char* kTemporary = ".cratedrive-sync-";
 constexpr std::int64_t kStaleSeconds = 3600;  // so long no temporary file of a living sync is left alone
-
-struct Fd {
-  explicit Fd(int its_fd) : fd(its_fd) {}
-  ~Fd() { if (fd >= 0) ::close(fd); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int fd;
-};
 
 CallOptions background() {
   CallOptions options;
@@ -139,11 +132,11 @@ Result<LocalEntry> LocalSide::look(const std::string& path) const {
 }
 
 Result<std::vector<std::string>> LocalSide::etags(const std::string& path, const SyncSizes& sizes) const {
-  const Fd file(::open(full(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (file.fd < 0) return fail(error_from_errno(errno, printable(path)));
+  const UniqueFd file(::open(full(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return fail(error_from_errno(errno, printable(path)));
   EtagHasher hasher(sizes.part);
   for (std::uint64_t at = 0;; at += kPiece) {
-    CD_TRY(const std::string piece, read_at(file.fd, at, kPiece));
+    CD_TRY(const std::string piece, read_at(file.get(), at, kPiece));
     hasher.update(piece);
     if (piece.size() < kPiece) break;
   }
@@ -191,9 +184,9 @@ Result<std::map<std::string, ObjectInfo>> BucketSide::list(std::uint64_t& left_o
 }
 
 Result<std::string> BucketSide::upload(const LocalSide& from, const std::string& path, const std::string& over) const {
-  const Fd file(::open(from.full(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd file(::open(from.full(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) return fail(error_from_errno(errno, printable(path)));
+  if (!file || ::fstat(file.get(), &info) != 0) return fail(error_from_errno(errno, printable(path)));
   const LocalEntry seen = entry_of(info);
   MetaRecord record;
   record.attr.mode = info.st_mode & 07777u;
@@ -208,9 +201,9 @@ Result<std::string> BucketSide::upload(const LocalSide& from, const std::string&
   request.condition = over.empty() ? Condition::if_absent() : Condition::if_match(over);
   std::string etag;
   if (seen.size >= sizes_.multipart) {
-    CD_TRY(etag, upload_parts(file.fd, seen.size, std::move(request)));
+    CD_TRY(etag, upload_parts(file.get(), seen.size, std::move(request)));
   } else {
-    CD_TRY(std::string bytes, read_at(file.fd, 0, seen.size));
+    CD_TRY(std::string bytes, read_at(file.get(), 0, seen.size));
     if (bytes.size() != seen.size) return fail(Code::busy, "it changed meanwhile");
     pacer_.wait_for(bytes.size());
     request.body = share(std::move(bytes));
@@ -254,8 +247,8 @@ Status BucketSide::download(const ObjectInfo& object, const LocalSide& to, const
   stdfs::create_directories(to.full(folder), error);
   if (error) return fail(error_from_errno(error.value(), "make the folder " + printable(folder)));
   std::string temporary = to.full(folder.empty() ? "" : folder + "/") + kTemporary + "XXXXXX";
-  const Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (file.fd < 0) return fail(error_from_errno(errno, "make a file in " + printable(folder)));
+  const UniqueFd file(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!file) return fail(error_from_errno(errno, "make a file in " + printable(folder)));
   const auto fetch = [&]() -> Status {
     MetaRecord record;
     record.attr.mtime_ns = object.modified_ns;
@@ -267,12 +260,12 @@ Status BucketSide::download(const ObjectInfo& object, const LocalSide& to, const
       CD_TRY(const GetReply got, blocking<GetReply>([&](Done<GetReply> done) {
                store_.get({path, at, length, object.etag}, background(), std::move(done));
              }));
-      CD_TRY_VOID(write_all(file.fd, *got.body));
+      CD_TRY_VOID(write_all(file.get(), *got.body));
       if (at == 0) apply_metadata(got.head, record);
     }
     const timespec mtime{record.attr.mtime_ns / 1'000'000'000, record.attr.mtime_ns % 1'000'000'000};
     const timespec times[2] = {mtime, mtime};
-    if (::fchmod(file.fd, record.attr.mode & 0777u) != 0 || ::futimens(file.fd, times) != 0 || ::fsync(file.fd) != 0)
+    if (::fchmod(file.get(), record.attr.mode & 0777u) != 0 || ::futimens(file.get(), times) != 0 || ::fsync(file.get()) != 0)
       return fail(error_from_errno(errno, "write " + printable(path)));
     if (expected == nullptr) {
       if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, to.full(path).c_str(), RENAME_NOREPLACE) != 0)

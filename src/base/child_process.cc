@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 extern char** environ;
 
@@ -25,30 +26,14 @@ namespace {
 constexpr std::size_t kErrorsKept = 2'000;  // the end of stderr
 constexpr std::array<std::string_view, 4> kSecret{"AWS_", "R2_", "AZURE_", "GOOGLE_"};
 
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  void reset(int fd = -1) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 struct Pipe {
-  Fd read_end;
-  Fd write_end;
+  UniqueFd read_end;
+  UniqueFd write_end;
   [[nodiscard]] bool open() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    read_end.reset(ends[0]);
-    write_end.reset(ends[1]);
+    read_end = UniqueFd(ends[0]);
+    write_end = UniqueFd(ends[1]);
     return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
   }
 };
@@ -135,8 +120,8 @@ class Child {
   Result<std::string> run() {
     if (options_.argv.empty() || options_.argv[0].empty()) return fail(Code::invalid, "the command is empty");
     Pipe out, err;
-    stop_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (stop_.get() < 0 || !out.open() || !err.open()) return fail(error_from_errno(errno, "make a pipe"));
+    stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!stop_ || !out.open() || !err.open()) return fail(error_from_errno(errno, "make a pipe"));
     std::vector<std::string> argv = options_.argv;
     std::vector<std::string> env = environment_of(options_);
     const int failed = Spawn(out.write_end.get(), err.write_end.get()).run(pid_, argv, env);
@@ -146,8 +131,8 @@ class Child {
     }
     out.write_end.reset();
     err.write_end.reset();
-    ended_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    if (ended_.get() < 0) return fail(error_from_errno(errno, "watch " + printable(options_.argv[0])));
+    ended_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (!ended_) return fail(error_from_errno(errno, "watch " + printable(options_.argv[0])));
     CD_TRY_VOID(watch(out.read_end.get(), err.read_end.get()));
     end();  // what it started and left behind holds the pipes
     drain(out.read_end.get(), output_);
@@ -202,8 +187,8 @@ class Child {
   }
 
   const ChildOptions& options_;
-  Fd stop_;
-  Fd ended_;
+  UniqueFd stop_;
+  UniqueFd ended_;
   pid_t pid_ = 0;
   int status_ = 0;
   std::string output_;

@@ -15,10 +15,10 @@
 
 #include <string>
 
+#include "base/unique_fd.h"
 #include "base/result.h"
 #include "remote/object_path.h"
 #include "remote/object_store.h"
-#include "remote/unique_fd.h"
 
 namespace cd {
 
