@@ -230,14 +230,4 @@ void LimitedStore::multipart_abort(UploadId upload, CallOptions options, Done<vo
   });
 }
 
-Result<StoreTraits> LimitedStore::probe(Millis deadline) {
-  auto* probeable = dynamic_cast<Probeable*>(below_.get());
-  if (probeable == nullptr) return below_->traits();
-  return probeable->probe(deadline);
-}
-
-void LimitedStore::adopt(const StoreTraits& traits) {
-  if (auto* probeable = dynamic_cast<Probeable*>(below_.get())) probeable->adopt(traits);
-}
-
 }  // namespace cd

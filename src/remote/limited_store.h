@@ -67,8 +67,8 @@ class LimitedStore final : public ForwardingStore, public Probeable {
   void multipart_finish(FinishRequest request, CallOptions options, Done<PutReply> done) override;
   void multipart_abort(UploadId upload, CallOptions options, Done<void> done) override;
 
-  [[nodiscard]] Result<StoreTraits> probe(Millis deadline) override;
-  void adopt(const StoreTraits& traits) override;
+  [[nodiscard]] Result<StoreTraits> probe(Millis deadline) override { return probe_any(*below_, deadline); }
+  void adopt(const StoreTraits& traits) override { adopt_any(*below_, traits); }
 
  private:
   struct Waiting {

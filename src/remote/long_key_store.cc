@@ -48,23 +48,28 @@ void LongKeyStore::mark_above(std::string key, const CallOptions& options, std::
   });
 }
 
+template <class T, class Send>
+void LongKeyStore::when_marked(const std::string& key, CallOptions options, Done<T> done, Send send) {
+  if (keys_.fits(key)) return send(std::move(options), std::move(done));
+  const SteadyTime until = deadline_of(options);
+  mark_above(key, options, [options, until, done = std::move(done), send = std::move(send)](Result<void> marked) mutable {
+    if (!marked) return done(fail(std::move(marked).error()));
+    send(rest_of(options, until), std::move(done));
+  });
+}
+
 void LongKeyStore::put(PutRequest request, CallOptions options, Done<PutReply> done) {
   const std::string key = std::exchange(request.key, keys_.stored(request.key));
-  if (keys_.fits(key)) return below_->put(std::move(request), std::move(options), std::move(done));
-  const SteadyTime until = deadline_of(options);
-  mark_above(key, options, [this, request = std::move(request), options, until, done = std::move(done)](Result<void> marked) mutable {
-    if (!marked) return done(fail(std::move(marked).error()));
-    below_->put(std::move(request), rest_of(options, until), std::move(done));
+  when_marked(key, std::move(options), std::move(done), [this, request = std::move(request)](CallOptions o, Done<PutReply> d) mutable {
+    below_->put(std::move(request), std::move(o), std::move(d));
   });
 }
 
 void LongKeyStore::copy(CopyRequest request, CallOptions options, Done<PutReply> done) {
   const std::string key = std::exchange(request.key, keys_.stored(request.key));
   request.source_key = keys_.stored(request.source_key);
-  const SteadyTime until = deadline_of(options);
-  mark_above(key, options, [this, request = std::move(request), options, until, done = std::move(done)](Result<void> marked) mutable {
-    if (!marked) return done(fail(std::move(marked).error()));
-    below_->copy(std::move(request), rest_of(options, until), std::move(done));
+  when_marked(key, std::move(options), std::move(done), [this, request = std::move(request)](CallOptions o, Done<PutReply> d) mutable {
+    below_->copy(std::move(request), std::move(o), std::move(d));
   });
 }
 
@@ -74,13 +79,12 @@ void LongKeyStore::remove(std::string key, std::string etag, CallOptions options
 
 void LongKeyStore::multipart_begin(PutRequest request, CallOptions options, Done<UploadId> done) {
   const std::string key = std::exchange(request.key, keys_.stored(request.key));
-  const SteadyTime until = deadline_of(options);
-  mark_above(key, options, [this, key, request = std::move(request), options, until, done = std::move(done)](Result<void> marked) mutable {
-    if (!marked) return done(fail(std::move(marked).error()));
-    below_->multipart_begin(std::move(request), rest_of(options, until), [key, done = std::move(done)](Result<UploadId> begun) {
-      if (begun) begun->key = key;
-      done(std::move(begun));
-    });
+  Done<UploadId> begun = [key, done = std::move(done)](Result<UploadId> upload) {
+    if (upload) upload->key = key;
+    done(std::move(upload));
+  };
+  when_marked(key, std::move(options), std::move(begun), [this, request = std::move(request)](CallOptions o, Done<UploadId> d) mutable {
+    below_->multipart_begin(std::move(request), std::move(o), std::move(d));
   });
 }
 
@@ -102,16 +106,6 @@ void LongKeyStore::multipart_abort(UploadId upload, CallOptions options, Done<vo
 
 Result<std::string> LongKeyStore::presign(const std::string& key, std::chrono::seconds lifetime) {
   return below_->presign(keys_.stored(key), lifetime);
-}
-
-Result<StoreTraits> LongKeyStore::probe(Millis deadline) {
-  auto* opened = dynamic_cast<Probeable*>(below_.get());
-  if (opened == nullptr) return below_->traits();
-  return opened->probe(deadline);
-}
-
-void LongKeyStore::adopt(const StoreTraits& traits) {
-  if (auto* opened = dynamic_cast<Probeable*>(below_.get())) opened->adopt(traits);
 }
 
 // ---- LIST

@@ -31,8 +31,8 @@ class LongKeyStore final : public ForwardingStore, public Probeable {
   void multipart_abort(UploadId upload, CallOptions options, Done<void> done) override;
   [[nodiscard]] Result<std::string> presign(const std::string& key, std::chrono::seconds lifetime) override;
 
-  [[nodiscard]] Result<StoreTraits> probe(Millis deadline) override;
-  void adopt(const StoreTraits& traits) override;
+  [[nodiscard]] Result<StoreTraits> probe(Millis deadline) override { return probe_any(*below_, deadline); }
+  void adopt(const StoreTraits& traits) override { adopt_any(*below_, traits); }
 
  private:
   struct Step;
@@ -40,6 +40,9 @@ class LongKeyStore final : public ForwardingStore, public Probeable {
   using WalkPtr = std::shared_ptr<Walk>;
 
   [[nodiscard]] ObjectStore& below() const override { return *below_; }
+  // `send` goes to the store below when the folders above a long key have their markers; at once for a key that fits.
+  template <class T, class Send>
+  void when_marked(const std::string& key, CallOptions options, Done<T> done, Send send);
   void mark_above(std::string key, const CallOptions& options, std::function<void(Result<void>)> then);
   void list_below(ListRequest request, const CallOptions& options, Done<ListReply> done);  // without the short keys
   void list_folder(ListRequest request, std::string folder, const CallOptions& options, Done<ListReply> done);

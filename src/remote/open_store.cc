@@ -55,15 +55,11 @@ Result<std::unique_ptr<ObjectStore>> open_store(const StoreUrl& url, const Store
 }
 
 Result<StoreTraits> probe_store(ObjectStore& store, const StoreUrl&, Millis deadline) {
-  auto* opened = dynamic_cast<Probeable*>(&store);
-  if (opened == nullptr) return store.traits();  // a store of a test: what it says of itself is true
-  CD_TRY(auto traits, opened->probe(deadline));
-  opened->adopt(traits);
+  CD_TRY(auto traits, probe_any(store, deadline));
+  adopt_any(store, traits);
   return traits;
 }
 
-void adopt_traits(ObjectStore& store, const StoreTraits& traits) {
-  if (auto* opened = dynamic_cast<Probeable*>(&store)) opened->adopt(traits);
-}
+void adopt_traits(ObjectStore& store, const StoreTraits& traits) { adopt_any(store, traits); }
 
 }  // namespace cd

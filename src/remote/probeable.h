@@ -16,4 +16,13 @@ class Probeable {
   virtual void adopt(const StoreTraits& traits) = 0;
 };
 
+// Of any store: one that cannot be probed (a test's) is what it says of itself.
+[[nodiscard]] inline Result<StoreTraits> probe_any(ObjectStore& store, Millis deadline) {
+  auto* probeable = dynamic_cast<Probeable*>(&store);
+  return probeable == nullptr ? store.traits() : probeable->probe(deadline);
+}
+inline void adopt_any(ObjectStore& store, const StoreTraits& traits) {
+  if (auto* probeable = dynamic_cast<Probeable*>(&store)) probeable->adopt(traits);
+}
+
 }  // namespace cd
