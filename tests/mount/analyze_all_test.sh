@@ -80,14 +80,6 @@ a_batch_needs_no_second_hearing() {
   contains "$(run analyze --all "$URL")" '0 labelled'
 }
 
-refused_with() { # exit status, word of the message, command…
-  local status=$1 word=$2 said got=0
-  shift 2
-  said=$("$@" 2>&1) || got=$?
-  same "$status" "$got" "exit status"
-  contains "$said" "$word"
-}
-
 mistakes_are_said() {
   refused_with 2 "no drive is mounted" "$CRATEDRIVE" analyze --all
   refused_with 2 "one drive" "$CRATEDRIVE" analyze --all "$URL" "$URL"

@@ -89,14 +89,6 @@ removals_go_over_only_if_asked_for() {
   diff <(cd "$LEFT" && find . -type f | sort) <(cd "$WORK/right" && find . -mindepth 1 -name '.*' -prune -o -type f -print | sort)
 }
 
-refused_with() { # exit status, word of the message, command…
-  local status=$1 word=$2 said got=0
-  shift 2
-  said=$("$@" 2>&1) || got=$?
-  same "$status" "$got" "exit status"
-  contains "$said" "$word"
-}
-
 mistakes_are_said() {
   refused_with 2 "one side is a folder" "$CRATEDRIVE" sync "$LEFT" "$LEFT"
   refused_with 2 "is not a folder" "$CRATEDRIVE" sync "$LEFT/none" "$RIGHT"

@@ -63,6 +63,14 @@ refuses() { # command… must fail
   if "$@"; then echo "should have failed: $*"; return 1; fi
 }
 
+refused_with() { # exit status, word of the message, command…
+  local status=$1 word=$2 said got=0
+  shift 2
+  said=$("$@" 2>&1) || got=$?
+  same "$status" "$got" "exit status"
+  contains "$said" "$word"
+}
+
 within() { # seconds command…: tried again and again until it succeeds
   local end=$((SECONDS + $1))
   shift
