@@ -20,7 +20,6 @@ void ListRunner::run(InodeId folder, bool deep, std::int64_t wall_ns, Done<void>
     run = std::make_shared<Run>();
     run->folder = folder;
     run->deep = deep;
-    run->delimited = !deep && options_.flat_pages_max <= 0;
     run->waiters.push_back(std::move(done));
     runs_[{folder, deep}] = run;
   }
@@ -28,6 +27,10 @@ void ListRunner::run(InodeId folder, bool deep, std::int64_t wall_ns, Done<void>
 }
 
 void ListRunner::start(const RunPtr& run, std::int64_t wall_ns) {
+  run->delimited = !run->deep && options_.flat_pages_max <= 0;
+  run->pages = 0;
+  run->token.clear();
+  run->after.clear();
   ListMerge::Scope scope;
   scope.folder = run->folder;
   scope.begun_sequence = meta_.sequence();  // before the request leaves
@@ -81,10 +84,6 @@ void ListRunner::take_page(const RunPtr& run, Result<ListReply> page) {
 // Renamed while it was listed: its keys have another prefix now.
 void ListRunner::not_merged(const RunPtr& run, const Status& why) {
   if (why.error().code != Code::stale || ++run->moves > kMovesMax) return end(run, why);
-  run->delimited = !run->deep && options_.flat_pages_max <= 0;
-  run->pages = 0;
-  run->token.clear();
-  run->after.clear();
   start(run, run->merge->scope().begun_wall_ns);
 }
 
