@@ -109,6 +109,10 @@ std::string_view path_of_slot(std::string_view slot) {
 
 std::string key_of_slot(std::string_view slot) { return key_of_path(path_of_slot(slot), is_folder_slot(slot)); }
 
+std::string join(std::string_view folder, std::string_view name) {
+  return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
+}
+
 std::string_view parent_path(std::string_view path) {
   const auto slash = path.rfind('/');
   return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);

@@ -68,6 +68,7 @@ struct Intent {
 [[nodiscard]] std::string key_of_slot(std::string_view slot);
 [[nodiscard]] std::string_view parent_path(std::string_view path);  // "" for names at the root
 [[nodiscard]] std::string_view base_name(std::string_view path);
+[[nodiscard]] std::string join(std::string_view folder, std::string_view name);
 
 // ---- intents and the tree
 // The record that MetaStore shows for this intent; `key` is its own. `ino`, `link_of` and atime come from `before`.

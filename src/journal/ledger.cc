@@ -267,8 +267,7 @@ std::optional<std::string> twin_of(const std::string& file_slot) {
   for (const char c : base_name(file_slot)) escaped += c == '%' ? std::string("%25") : std::string(1, c);
   for (const std::string& tail : {std::string(base_name(file_slot)), escaped}) {
     const std::string name = "%2F" + tail;
-    const std::string_view folder = parent_path(file_slot);
-    const std::string path = folder.empty() ? name : std::string(folder) + "/" + name;
+    const std::string path = join(parent_path(file_slot), name);
     if (name.size() <= 255 && key_of_path(path, false) == key_of_slot(file_slot)) return name;
   }
   return std::nullopt;
@@ -280,8 +279,7 @@ std::optional<std::string> other_slot(const std::string& slot) {
   std::optional<std::string> name(base_name(key));
   if (*name == base_name(slot)) name = twin_of(slot);
   if (!name || name->empty()) return std::nullopt;
-  const std::string folder(parent_path(slot));
-  std::string other = folder.empty() ? *name : folder + "/" + *name;
+  std::string other = join(parent_path(slot), *name);
   if (other == slot || key_of_slot(other) != key) return std::nullopt;
   return other;
 }
@@ -302,8 +300,7 @@ Status hide_twin(MetaStore::Writer& writer, InodeId parent, const std::string& s
 Status uncover_twin(MetaStore::Writer& writer, const std::string& slot) {
   const auto name = is_folder_slot(slot) ? std::nullopt : twin_of(slot);
   if (!name) return {};
-  const std::string folder(parent_path(slot));
-  CD_TRY(const auto twin, writer.resolve_raw(folder.empty() ? *name : folder + "/" + *name));
+  CD_TRY(const auto twin, writer.resolve_raw(join(parent_path(slot), *name)));
   if (!twin || !twin->record.whiteout || twin->record.is_directory()) return {};
   return writer.erase(twin->parent, twin->name);
 }

@@ -11,10 +11,6 @@ namespace {
 constexpr std::size_t kNameBytesMax = 255;
 constexpr std::uint32_t kLinksMax = 1'000;   // each is an object to be kept in step
 
-std::string join(std::string_view folder, std::string_view name) {
-  return folder.empty() ? std::string(name) : std::string(folder) + "/" + std::string(name);
-}
-
 }  // namespace
 
 Intent new_intent(IntentKind kind, NodeType type, const NewNode& node, std::int64_t now_ns) {

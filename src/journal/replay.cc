@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::size_t kIntentsPerWrite = 1'000;
 
-std::string join(const std::string& folder, std::string_view name) {
-  return folder.empty() ? std::string(name) : folder + "/" + std::string(name);
-}
-
 }  // namespace
 
 Result<std::size_t> Replay::believe(const std::vector<LogFile::Frame>& unproven) {
