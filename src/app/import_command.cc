@@ -20,6 +20,7 @@
 #include "app/progress_line.h"
 #include "base/metrics.h"
 #include "base/text.h"
+#include "batch/progress.h"
 #include "remote/open_store.h"
 
 extern char** environ;
@@ -164,10 +165,7 @@ struct Before {
   }
 };
 
-bool is_over(const Json& batch) {
-  const std::string state = batch.value("state", "");
-  return state == "done" || state == "done-with-errors" || state == "failed" || state == "cancelled";
-}
+bool is_over(const Json& batch) { return is_final_name(batch.value("state", "")); }
 
 struct Followed {
   Json import;

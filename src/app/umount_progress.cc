@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "batch/progress.h"
 
 namespace cd {
 
@@ -38,10 +39,6 @@ const Json& object(const Json& json, const char* name) {
   return found != json.end() && found->is_object() ? *found : empty;
 }
 
-bool is_over(const std::string& state) {
-  return state == "done" || state == "done-with-errors" || state == "failed" || state == "cancelled";
-}
-
 std::string obstacle_of(const Json& store) {
   const std::string state = word(store, "state");
   if (state == "offline") return "offline on purpose";
@@ -65,7 +62,7 @@ Status DrainProgress::update(const std::string& text) {
   paused_batches_ = 0;
   const auto batches = json.find("batches");
   for (const Json& batch : batches != json.end() && batches->is_array() ? *batches : Json::array()) {
-    if (is_over(word(batch, "state"))) continue;
+    if (is_final_name(word(batch, "state"))) continue;
     if (paused || flag(batch, "paused")) {
       ++paused_batches_;
       continue;

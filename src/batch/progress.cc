@@ -32,6 +32,12 @@ bool is_final(BatchState state) {
   CD_CHECK(false);
 }
 
+bool is_final_name(std::string_view name) {
+  for (const BatchState state : {BatchState::done, BatchState::done_with_errors, BatchState::failed, BatchState::cancelled})
+    if (name == name_of(state)) return true;
+  return false;
+}
+
 std::string_view name_of(ItemState state) {
   switch (state) {
     case ItemState::waiting: return "waiting";

@@ -21,6 +21,7 @@ enum class BatchState : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(BatchState state);  // "done-with-errors" as users see it
 [[nodiscard]] bool is_final(BatchState state);
+[[nodiscard]] bool is_final_name(std::string_view name);   // as name_of says it
 
 enum class ItemState : std::uint8_t {
   waiting, analysing, uploading, done, skipped, failed, held, cancelled
