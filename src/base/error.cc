@@ -28,6 +28,7 @@ std::string_view name_of(Code code) {
     case Code::unreachable: return "unreachable";
     case Code::throttled: return "throttled";
     case Code::busy: return "busy";
+    case Code::no_descriptors: return "no_descriptors";
     case Code::corrupt: return "corrupt";
     case Code::io: return "io";
   }
@@ -36,7 +37,7 @@ std::string_view name_of(Code code) {
 
 bool is_transient(Code code) {
   return code == Code::timeout || code == Code::unreachable || code == Code::throttled ||
-         code == Code::busy || code == Code::io || code == Code::credentials;
+         code == Code::busy || code == Code::no_descriptors || code == Code::io || code == Code::credentials;
 }
 
 namespace {
@@ -63,6 +64,8 @@ Code code_from_errno(int errnum) {
     case EHOSTUNREACH:
     case ENETUNREACH: return Code::unreachable;
     case EBUSY: return Code::busy;
+    case EMFILE:
+    case ENFILE: return Code::no_descriptors;
     default: return Code::io;
   }
 }

@@ -34,6 +34,7 @@ enum class Code : std::uint8_t {
   unreachable,          // no connection, DNS, TLS, or offline on purpose
   throttled,            // 503 SlowDown, 429
   busy,                 // in use; try later
+  no_descriptors,       // this process, or the machine, has no file descriptor left (`ulimit -n`)
   corrupt,              // a checksum or a format does not hold
   io,                   // anything else that a disk or a store reports
 };

@@ -29,6 +29,7 @@ int errno_of(Code code, Operation operation) {
     case Code::unreachable: return EHOSTUNREACH;
     case Code::throttled:
     case Code::busy: return EAGAIN;
+    case Code::no_descriptors: return EMFILE;
     case Code::corrupt:
     case Code::io: return EIO;
   }

@@ -17,6 +17,7 @@ bool is_an_answer(Code code) {
     case Code::unreachable:
     case Code::timeout:
     case Code::throttled:
+    case Code::no_descriptors:
     case Code::io:
     case Code::permission:
     case Code::credentials:

@@ -15,7 +15,7 @@ TEST(FuseErrnoTest, EveryCodeHasItsErrno) {
       {Code::too_large, EFBIG},       {Code::stale, ESTALE},          {Code::precondition_failed, ESTALE},
       {Code::unsupported, EOPNOTSUPP}, {Code::cancelled, EINTR},      {Code::timeout, ETIMEDOUT},
       {Code::unreachable, EHOSTUNREACH}, {Code::throttled, EAGAIN},   {Code::busy, EAGAIN},
-      {Code::corrupt, EIO},           {Code::io, EIO},
+      {Code::corrupt, EIO},           {Code::io, EIO},                {Code::no_descriptors, EMFILE},
   };
   for (const auto& [code, errnum] : table) EXPECT_EQ(errno_of(code), errnum) << name_of(code);
 }
