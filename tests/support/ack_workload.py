@@ -70,22 +70,31 @@ def apply_to_disk(root, op):
 
 
 def apply_to_model(model, op):
+    """A file is the list of what was done to its bytes; bytes_of makes them when they are asked for."""
     kind, path = op[0], op[1]
     if kind == "write":
-        model[path] = content(op[2], op[3])
+        model[path] = [op[2:4]]
     elif kind == "append":
-        model[path] += content(op[2], op[3])
+        model[path] = model[path] + [op[2:4]]
     elif kind == "truncate":
-        model[path] = model[path][:op[2]].ljust(op[2], b"\0")
+        model[path] = model[path] + [("size", op[2])]
     elif kind == "unlink":
         del model[path]
     elif kind == "mkdir":
-        model[path + "/"] = b""
+        model[path + "/"] = []
+    elif kind == "rename":
+        model[op[2]] = model.pop(path)
     else:
         prefix = path + "/"
-        for old in list(model):
-            if old == path or old.startswith(prefix):
-                model[op[2] + old[len(path):]] = model.pop(old)
+        for old in [name for name in model if name.startswith(prefix)]:
+            model[op[2] + old[len(path):]] = model.pop(old)
+
+
+def bytes_of(steps):
+    data = b""
+    for seed, size in steps:
+        data = data[:size].ljust(size, b"\0") if seed == "size" else data + content(seed, size)
+    return data
 
 
 def acknowledged(log):
@@ -132,8 +141,9 @@ def first_difference(tree, model):
             return f"{path} is missing"
         if path not in model:
             return f"{path} should not be there"
-        if tree[path] != model[path]:
-            return f"{path}: {len(tree[path])} bytes, {len(model[path])} expected, or other ones"
+        expected = bytes_of(model[path])
+        if tree[path] != expected:
+            return f"{path}: {len(tree[path])} bytes, {len(expected)} expected, or other ones"
     return ""
 
 
@@ -148,12 +158,12 @@ def verify(root, log, seed):
         return 0
     op = next(ops)
     apply_to_model(model, op)
-    partly = op[0] in ("write", "append") and op[1] in tree and model[op[1]].startswith(tree[op[1]])
-    if partly:
+    whole = bytes_of(model[op[1]]) if op[0] in ("write", "append") else b""
+    if whole and op[1] in tree and whole.startswith(tree[op[1]]):
         apply_to_disk(root, ("truncate", op[1], 0))
         with open(os.path.join(root, op[1]), "wb") as file:
-            file.write(model[op[1]])
-        tree[op[1]] = model[op[1]]
+            file.write(whole)
+        tree[op[1]] = whole
     after = first_difference(tree, model)
     if after:
         print(f"after {acknowledged(log)} acknowledged operations: {before}; with {op[:2]} as well: {after}")

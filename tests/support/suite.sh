@@ -93,7 +93,7 @@ remember_process() { echo "$1 $(start_time "$1")" >> "$WORK/processes"; }
 daemon_of() { # DIR → pid
   local process
   for process in /proc/[0-9]*; do
-    [ "$(readlink "$process/exe" 2>/dev/null)" = "$CRATEDRIVE" ] || continue
+    [ "$process/exe" -ef "$CRATEDRIVE" ] || continue
     if tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qxF -- "$1"; then
       echo "${process#/proc/}"
       return 0
