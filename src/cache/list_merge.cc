@@ -41,10 +41,15 @@ Status ListMerge::apply(const ListReply& page, bool flat) {
     return {};
   });
   if (!merged) return merged;
-  odd_.shown += page_odd_.shown;
-  odd_.hidden += page_odd_.hidden;
-  if (!page_odd_.last.empty()) odd_.last = page_odd_.last;
+  odd_ += page_odd_;
   return {};
+}
+
+OddKeys& OddKeys::operator+=(const OddKeys& more) {
+  shown += more.shown;
+  hidden += more.hidden;
+  if (!more.last.empty()) last = more.last;
+  return *this;
 }
 
 Status ListMerge::write(const std::function<Status(Writer&)>& change) {
@@ -85,7 +90,9 @@ Status ListMerge::merge_key(Writer& w, const ObjectInfo& object, bool flat) {
     rest.remove_prefix(slash + 1);
     // A marker is the first of the keys below its folder, so any other key seen first says there is none.
     const bool is_marker = rest.empty() && object.size == 0;
-    const Marker marker = is_marker ? Marker::present : flat ? Marker::absent : Marker::unknown;
+    const std::string_view folder = std::string_view(object.key).substr(0, object.key.size() - rest.size());
+    const bool from_its_first = flat && folder >= scope_.from;
+    const Marker marker = is_marker ? Marker::present : from_its_first ? Marker::absent : Marker::unknown;
     CD_TRY(parent, enter_folder(w, parent, part, marker, told));
     if (!parent) {  // hidden, gone, or not ours to touch
       if (!is_marker && told == Told::in_time) hide(object.key);
@@ -137,7 +144,7 @@ Status ListMerge::merge_file(Writer& w, InodeId parent, std::string_view part, c
 
 Status ListMerge::put_file(Writer& w, const Place& place, const std::optional<MetaRecord>& current,
                            const ObjectInfo& object) {
-  const MergeAction action = decide_merge(current ? &*current : nullptr, object, scope_.begun_sequence);
+  const MergeAction action = decide_merge(current ? &*current : nullptr, object, scope_.begun.sequence);
   if (action == MergeAction::leave) return {};
   MetaRecord record;
   if (action == MergeAction::keep) {
@@ -196,7 +203,7 @@ Result<InodeId> ListMerge::make_folder(Writer& w, const Place& place, Marker mar
   folder.attr.mode = options_.folder_mode;
   folder.attr.uid = options_.uid == UINT32_MAX ? ::geteuid() : options_.uid;
   folder.attr.gid = options_.gid == UINT32_MAX ? ::getegid() : options_.gid;
-  folder.attr.atime_ns = folder.attr.mtime_ns = folder.attr.ctime_ns = scope_.begun_wall_ns;
+  folder.attr.atime_ns = folder.attr.mtime_ns = folder.attr.ctime_ns = scope_.begun.wall_ns;
   folder.marker = marker == Marker::present;
   const InodeId ino = folder.ino;
   CD_TRY_VOID(w.put(place.parent, place.name, std::move(folder)));
@@ -207,7 +214,7 @@ Result<InodeId> ListMerge::make_folder(Writer& w, const Place& place, Marker mar
 // A folder that was removed here is shown again: somebody else made it anew, if all of our removal had reached the bucket
 // before the LIST began.
 Result<InodeId> ListMerge::revive_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker) {
-  if (folder.pending || folder.changed > scope_.begun_sequence || still_going_.contains(folder.ino)) return InodeId{};
+  if (folder.pending || folder.changed > scope_.begun.sequence || still_going_.contains(folder.ino)) return InodeId{};
   bool going = false;
   CD_TRY_VOID(find_going(w, folder.ino, going));
   if (going) return still_going_.insert(folder.ino), InodeId{};
@@ -223,7 +230,7 @@ Result<InodeId> ListMerge::revive_folder(Writer& w, const Place& place, MetaReco
 Status ListMerge::find_going(Writer& w, InodeId folder, bool& going) {
   std::vector<InodeId> folders;
   CD_TRY_VOID(w.list(folder, [&](std::string_view, const MetaRecord& record) {
-    going = record.pending || record.changed > scope_.begun_sequence;
+    going = record.pending || record.changed > scope_.begun.sequence;
     if (record.is_directory()) folders.push_back(record.ino);
     return !going;
   }, true));
@@ -234,7 +241,7 @@ Status ListMerge::find_going(Writer& w, InodeId folder, bool& going) {
 }
 
 Status ListMerge::see_folder(Writer& w, const Place& place, MetaRecord folder, Marker marker) {
-  const bool first = folder.changed <= scope_.begun_sequence;
+  const bool first = folder.changed <= scope_.begun.sequence;
   const bool before = folder.marker;
   if (marker == Marker::present) folder.marker = true;
   if (marker == Marker::absent && first) folder.marker = false;
@@ -253,7 +260,7 @@ Status ListMerge::make_way(Writer& w, const Place& place, std::string_view part,
   note_change({place.parent, *twin}, {});
   ++page_odd_.shown;
   page_odd_.last = part;
-  const bool seen = file.changed > scope_.begun_sequence;
+  const bool seen = file.changed > scope_.begun.sequence;
   CD_TRY_VOID(w.move(place.parent, place.name, place.parent, *twin));
   // A move counts as a change; a file that this LIST did not show must still be found gone by the next.
   return seen ? Status{} : w.erase(place.parent, *twin);

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/list_ahead.h"
 #include "cache/meta_store.h"
 #include "cache/tree_cache.h"
 #include "remote/object_store.h"
@@ -42,6 +43,8 @@ struct OddKeys {
   std::uint64_t shown = 0;   // under an escaped name
   std::uint64_t hidden = 0;
   std::string last;
+
+  OddKeys& operator+=(const OddKeys& more);
 };
 
 class ListMerge {
@@ -49,14 +52,17 @@ class ListMerge {
   struct Scope {
     InodeId folder;
     std::string prefix;                // of its keys
-    std::uint64_t begun_sequence = 0;
-    std::int64_t begun_wall_ns = 0;
+    std::string from;                  // folders before it are not shown from their first key on ("": all are)
+    ListBegin begun;
   };
   ListMerge(MetaStore& meta, const TreeCacheOptions& options, Scope scope)
       : meta_(meta), options_(options), scope_(std::move(scope)), removed_(meta.removed_keys()) {}
 
-  // `flat`: the page came without a delimiter, and its LIST began at the prefix.
+  // `flat`: the page came without a delimiter, and its LIST began at `from`. Keys outside the scope are passed over.
   [[nodiscard]] Status apply(const ListReply& page, bool flat);
+  // After a flat page that is not the last: the folders that lie in it whole are known. `last`: its last key, "" = the
+  // LIST is over, for keys outside of the scope end it.
+  [[nodiscard]] Status finish_whole(const ListReply& page, std::string_view last);
   // After the last page. `deep`: every page was flat, so all below is known.
   [[nodiscard]] Status finish(bool deep);
 
@@ -95,7 +101,8 @@ class ListMerge {
   void note_new(Place place);  // only where somebody may have learnt that the name means nothing
   void hide(std::string_view key);
 
-  Result<std::vector<Folder>> folders_to_sweep(bool deep);
+  Status finish_folders(std::vector<Folder> folders, bool deep);
+  Result<std::optional<Folder>> find_folder(std::string_view key) const;
   Status find_folders(InodeId parent, bool listed, std::vector<Folder>& out);
   Status sweep(const Folder& folder);
   Status settle(const std::vector<Folder>& folders);

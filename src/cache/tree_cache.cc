@@ -20,7 +20,7 @@ struct TreeCache::Impl {
         health(h),
         clock(c),
         options(std::move(o)),
-        lists(meta, store, options, metrics.counter("cratedrive_tree_lists_total", "LIST requests for the tree")),
+        lists(meta, store, clock, options, metrics.counter("cratedrive_tree_lists_total", "LIST requests for the tree")),
         exact(meta, store, options, metrics.counter("cratedrive_tree_heads_total", "HEAD requests for attributes")) {}
 
   bool is_local(InodeId folder) const {
@@ -78,9 +78,13 @@ Millis TreeCache::fresh_for(InodeId folder) const {
   return std::chrono::duration_cast<Millis>(std::chrono::nanoseconds(std::max<std::int64_t>(0, ns)));
 }
 
-void TreeCache::expire_all() { impl_->expired_until = std::max(impl_->now(), impl_->clock.wall_ns()); }
+void TreeCache::expire_all() {
+  impl_->expired_until = std::max(impl_->now(), impl_->clock.wall_ns());
+  impl_->lists.forget_ahead();
+}
 
 void TreeCache::expire(InodeId folder) {
+  impl_->lists.forget_ahead();
   static_cast<void>(impl_->meta.write([&](MetaStore::Writer& w) -> Status {
     const FolderState state = impl_->meta.folder_state(folder);
     return state.complete ? w.set_folder_state(folder, {kLongAgo, true}) : Status{};

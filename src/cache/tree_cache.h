@@ -8,6 +8,8 @@
 //  * entries that are gone are erased, and the observer is told of every name that changed or went.
 //  * a small tree comes whole in one flat LIST: if the first page (1,000 keys, no delimiter) is not truncated,
 //    every folder below is complete too. Else the folder is listed with a delimiter.
+//    Of a flat page that is truncated, the folders that lie in it whole are complete; who walks through folders
+//    gets pages that go on into the next ones (list_ahead.h).
 //  * keys that cannot be names (`a//b`, `.`, `..`, parts over 255 bytes, not UTF-8, a key that is also a
 //    folder) are shown under an escaped name where possible or counted; they never break their folder.
 //  * the reserved names at the root (inbox, .cratedrive) are skipped.
@@ -40,7 +42,8 @@ struct TreeCacheOptions {
   Millis metadata_ttl{60'000};
   Millis list_deadline{60'000};
   std::vector<std::string> reserved{"inbox", ".cratedrive"};
-  int flat_pages_max = 1;
+  int flat_pages_max = 1;  // 0: every folder by itself
+  int list_keys_max = 1000;  // a page
   // What LIST does not say of a file or folder that others made.
   std::uint32_t uid = UINT32_MAX;  // UINT32_MAX = the daemon's own
   std::uint32_t gid = UINT32_MAX;

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <map>
+#include <random>
+
 #include "remote/blocking.h"
 #include "tests/cache/temp_folder.h"
 #include "tests/support/flaky_store.h"
@@ -176,6 +179,178 @@ TEST_F(TreeCacheTest, ManyWhoAskShareOneList) {
   flaky_.release_held();
   EXPECT_EQ(answered, 10);
   EXPECT_EQ(lists(), 1u);
+}
+
+// ---- listing ahead
+
+class WalkTest : public TreeCacheTest {
+ protected:
+  // As `ls -lR` does: a folder, then what is in it. Counts the files.
+  std::size_t walk(const std::string& path = "") {
+    const InodeId at = ino_of(path);
+    const Status known = cache_->freshness(at) == Freshness::fresh ? Status{} : refresh(at);
+    EXPECT_TRUE(known) << path;
+    std::size_t files = 0;
+    std::vector<std::string> folders;
+    EXPECT_TRUE(meta_->list(at, "", [&](std::string_view name, const MetaRecord& record) {
+      if (record.is_directory())
+        folders.push_back((path.empty() ? "" : path + "/") + std::string(name));
+      else
+        ++files;
+      return true;
+    }));
+    for (const std::string& folder : folders) files += walk(folder);
+    return files;
+  }
+  InodeId ino_of(const std::string& path) { return path.empty() ? kRootInode : ino(path); }
+  void fill(int folders, int files) {
+    for (int f = 0; f < folders; ++f)
+      for (int i = 0; i < files; ++i) bucket_.put_object(folder_of(f) + std::to_string(i), "x");
+  }
+  static std::string folder_of(int f) { return "Pack " + std::to_string(10 + f / 10) + "/Kit " + std::to_string(f % 10) + "/"; }
+};
+
+TEST_F(WalkTest, CostsOneListAThousandKeysAndFewMore) {
+  fill(200, 50);
+  EXPECT_EQ(walk(), 10'000u);
+  EXPECT_LE(lists(), 15u);
+  const std::size_t before = lists();
+  cache_->expire_all();
+  EXPECT_EQ(walk(), 10'000u);
+  EXPECT_LE(lists() - before, 15u);
+}
+
+TEST_F(WalkTest, OfFoldersOfManyFilesIsNoDearer) {
+  fill(20, 1500);
+  EXPECT_EQ(walk(), 30'000u);
+  EXPECT_LE(lists(), 30u + 5u);
+}
+
+TEST_F(WalkTest, OneFolderAloneIsListedAlone) {
+  fill(200, 50);
+  ASSERT_TRUE(refresh());
+  const std::size_t before = lists();
+  ASSERT_TRUE(refresh(ino("Pack 25")));
+  EXPECT_EQ(lists() - before, 1u);
+  EXPECT_EQ(cache_->freshness(ino("Pack 26")), Freshness::unknown);
+}
+
+TEST_F(WalkTest, SeesWhatChangedSinceTheLastOne) {
+  fill(60, 50);
+  EXPECT_EQ(walk(), 3000u);
+  bucket_.put_object(folder_of(33) + "new", "x");
+  bucket_.put_object(folder_of(45) + "7", "another");
+  bucket_.remove_object(folder_of(50) + "9");
+  for (int i = 0; i < 50; ++i) bucket_.remove_object(folder_of(20) + std::to_string(i));
+  for (int f = 30; f < 40; ++f)
+    for (int i = 0; i < 50; ++i)
+      if (f != 33) bucket_.remove_object(folder_of(f) + std::to_string(i));
+  cache_->expire_all();
+  EXPECT_EQ(walk(), 3000u + 1 - 1 - 50 - 9 * 50);
+  EXPECT_THAT(names("Pack 13"), ElementsAre("Kit 3"));
+  EXPECT_FALSE(record("Pack 12/Kit 0"));
+  EXPECT_EQ(record(folder_of(45) + "7")->attr.size, 7u);
+}
+
+TEST_F(WalkTest, WhoAsksForAFolderThatFollowsWaitsForThePageThatShowsIt) {
+  fill(60, 50);
+  for (const char* path : {"", "Pack 12", "Pack 13"}) ASSERT_TRUE(refresh(ino_of(path)));
+  const std::size_t before = lists();
+  flaky_.add({.on = {Verb::list, ""}, .kind = FaultKind::hold});
+  int answered = 0;
+  for (const char* path : {"Pack 14", "Pack 15"})
+    cache_->refresh(ino(path), [&](Status status) {
+      EXPECT_TRUE(status);
+      ++answered;
+    });
+  EXPECT_EQ(lists() - before, 1u);
+  EXPECT_EQ(answered, 0);
+  flaky_.release_held();
+  EXPECT_EQ(answered, 2);
+  EXPECT_EQ(cache_->freshness(ino("Pack 15/Kit 3")), Freshness::fresh);
+  EXPECT_EQ(lists() - before, 1u);
+}
+
+TEST_F(WalkTest, WhatFollowsIsSpareThatAFailureTakesNothingFrom) {
+  fill(60, 50);
+  EXPECT_EQ(walk(), 3000u);
+  cache_->expire_all();
+  for (const char* path : {"", "Pack 12", "Pack 13"}) ASSERT_TRUE(refresh(ino_of(path)));
+  flaky_.add({.on = {Verb::list, ""}, .error = {Code::unreachable, "gone"}});
+  EXPECT_FALSE(refresh(ino("Pack 14")));
+  flaky_.clear();
+  EXPECT_EQ(walk(), 3000u);
+}
+
+TEST_F(WalkTest, AFolderRenamedMeanwhileIsNotMadeAnew) {
+  fill(60, 50);
+  EXPECT_EQ(walk(), 3000u);
+  cache_->expire_all();
+  for (const char* path : {"", "Pack 12", "Pack 13"}) ASSERT_TRUE(refresh(ino_of(path)));
+  flaky_.add({.on = {Verb::list, ""}, .kind = FaultKind::hold});
+  const InodeId fourteen = ino("Pack 14");
+  bool answered = false;
+  cache_->refresh(fourteen, [&](Status status) {
+    EXPECT_TRUE(status);
+    answered = true;
+  });
+  ASSERT_TRUE(meta_->write([&](MetaStore::Writer& w) { return w.move(kRootInode, "Pack 14", kRootInode, "Other"); }));
+  for (int f = 40; f < 50; ++f)
+    for (int i = 0; i < 50; ++i) {
+      bucket_.remove_object(folder_of(f) + std::to_string(i));
+      meta_->removed_keys().note(folder_of(f) + std::to_string(i));
+      bucket_.put_object("Other" + folder_of(f).substr(7) + std::to_string(i), "x");
+    }
+  flaky_.release_held();
+  flaky_.clear();
+  flaky_.release_held();
+  ASSERT_TRUE(answered);
+  EXPECT_FALSE(record("Pack 14"));
+  EXPECT_EQ(ino("Other"), fourteen);
+  EXPECT_EQ(walk(), 3000u);
+}
+
+TEST_F(WalkTest, ShowsWhatTheBucketHasWhateverThePagesAre) {
+  std::mt19937 dice(20261121);
+  const auto roll = [&](int sides) { return static_cast<int>(dice() % static_cast<unsigned>(sides)); };
+  const auto random_key = [&] {
+    std::string key;
+    for (int depth = roll(4); depth > 0; --depth) key += std::string("abc"[roll(3)] + std::string(static_cast<std::size_t>(roll(2)), '.') + "/");
+    return key + (roll(6) == 0 ? "" : std::string(1, "wxyz"[roll(4)]));
+  };
+  for (int round = 0; round < 60; ++round) {
+    TreeCacheOptions options;
+    options.list_keys_max = 1 + roll(12);
+    make_cache(options);
+    for (int change = roll(40); change > 0; --change) {
+      const std::string key = random_key();
+      if (key.empty()) continue;
+      if (roll(3) == 0)
+        bucket_.remove_object(key);
+      else
+        bucket_.put_object(key, key.ends_with('/') ? "" : std::to_string(roll(3)));
+    }
+    clock_.advance(std::chrono::hours(1));
+    walk();
+    std::map<std::string, std::uint64_t> expected, seen;
+    for (const std::string& key : bucket_.keys()) {
+      for (auto slash = key.find('/'); slash != std::string::npos; slash = key.find('/', slash + 1)) expected[key.substr(0, slash)] = 0;
+      if (!key.ends_with('/')) expected[key] = bucket_.head_of(key)->info.size;
+    }
+    std::vector<std::string> folders{""};
+    while (!folders.empty()) {
+      const std::string folder = folders.back();
+      folders.pop_back();
+      EXPECT_EQ(cache_->freshness(ino_of(folder)), Freshness::fresh) << folder;
+      ASSERT_TRUE(meta_->list(ino_of(folder), "", [&](std::string_view name, const MetaRecord& record) {
+        const std::string path = (folder.empty() ? "" : folder + "/") + std::string(name);
+        seen[path] = record.attr.size;
+        if (record.is_directory()) folders.push_back(path);
+        return true;
+      }));
+    }
+    ASSERT_EQ(seen, expected) << "round " << round << ", " << options.list_keys_max << " keys a page";
+  }
 }
 
 // ---- freshness

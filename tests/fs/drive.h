@@ -128,6 +128,7 @@ class FakeVirtualFiles final : public VirtualSource {
 struct DriveOptions {
   FilesystemOptions fs;
   Millis metadata_ttl{3'600'000};
+  int list_keys_max = 1000;  // a page
   std::uint64_t staging_bytes_max = 0;
   Millis upload_delay{0};
   bool upload = true;  // false: the journal is never started
@@ -145,6 +146,7 @@ class Drive {
     std::filesystem::remove_all(folder_);
   }
 
+  [[nodiscard]] const DriveOptions& options() const { return options_; }
   void start() {
     health = std::make_unique<StoreHealth>(system_clock());
     metrics = std::make_unique<MetricRegistry>();
@@ -154,6 +156,7 @@ class Drive {
     meta = must(MetaStore::open({folder_ + "/cache", "boot", 1u << 30}, disk, clock));
     TreeCacheOptions tree_options;
     tree_options.metadata_ttl = options_.metadata_ttl;
+    tree_options.list_keys_max = options_.list_keys_max;
     tree = std::make_unique<TreeCache>(*meta, *flaky, *health, clock, *metrics, tree_options);
     BlockCacheOptions block_options;
     block_options.directory = folder_ + "/cache/blocks";

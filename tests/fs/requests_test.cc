@@ -51,6 +51,16 @@ TEST_F(RequestsTest, WalkingATreeOfLessThanAThousandKeysIsOneList) {
   EXPECT_EQ(drive.flaky->calls(), 1u) << "what is known is not asked again";
 }
 
+TEST_F(RequestsTest, WalkingALargerTreeIsOneListAThousandKeysAndAtMostFiveMore) {
+  for (int pack = 0; pack < 20; ++pack)
+    for (int kit = 0; kit < 12; ++kit)
+      for (int n = 0; n < 40; ++n)
+        drive.bucket.put_object("pack " + std::to_string(pack) + "/kit " + std::to_string(kit) + "/" + std::to_string(n) + ".wav", "x");
+  walk("");
+  EXPECT_LE(calls(Verb::list), 10u + 5u);  // 9,600 keys
+  EXPECT_EQ(drive.flaky->calls(), calls(Verb::list));
+}
+
 TEST_F(RequestsTest, WhatWasJustStoredIsReadWithoutARequest) {
   copy_in();
   ASSERT_TRUE(drive.drain());

@@ -114,7 +114,9 @@ class World {
     meta = std::move(*opened);
     metrics = std::make_unique<MetricRegistry>();
     health = std::make_unique<StoreHealth>(system_clock());
-    tree = std::make_unique<TreeCache>(*meta, store_, *health, system_clock(), *metrics, TreeCacheOptions{});
+    TreeCacheOptions tree_options;
+    tree_options.list_keys_max = 7;  // as if a bucket were large
+    tree = std::make_unique<TreeCache>(*meta, store_, *health, system_clock(), *metrics, tree_options);
     BlockCacheOptions block_options;
     block_options.directory = directory_ + "/cache/blocks";
     blocks = std::make_unique<BlockCache>(*meta, store_, system_disk(), system_clock(), *metrics, block_options);
