@@ -236,6 +236,15 @@ void ListRunner::tell_observer(Run& run) {
   }
 }
 
+std::uint64_t ListRunner::pages(InodeId folder) const {
+  MutexLock lock(mutex_);
+  for (const bool deep : {false, true}) {
+    const auto run = runs_.find({folder, deep});
+    if (run != runs_.end()) return static_cast<std::uint64_t>(run->second->pages.load());
+  }
+  return 0;
+}
+
 void ListRunner::add_stats(TreeCache::Stats& stats) const {
   stats.lists = asked_.load();
   MutexLock lock(mutex_);

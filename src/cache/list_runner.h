@@ -31,6 +31,7 @@ class ListRunner {
   // `wall_ns`: when this LIST counts as begun, should it be the one that answers.
   void run(InodeId folder, bool deep, std::int64_t wall_ns, Done<void> done);
   void forget_ahead();  // what was listed so far counts as old
+  [[nodiscard]] std::uint64_t pages(InodeId folder) const;  // of the run under way
   void stop() { calls_.stop(); }
   void add_stats(TreeCache::Stats& stats) const;
 
@@ -46,7 +47,7 @@ class ListRunner {
     bool deep = false;
     bool delimited = false;
     bool over = false;                 // of its own keys nothing is missing
-    int pages = 0;
+    std::atomic<int> pages{0};
     int moves = 0;
     std::string token;
     std::string after;

@@ -122,6 +122,8 @@ Status TreeCache::Impl::tree_is_fresh(InodeId folder, bool& fresh) const {
   return {};
 }
 
+std::uint64_t TreeCache::pages_listed(InodeId folder) const { return impl_->lists.pages(folder); }
+
 void TreeCache::fill_exact(InodeId file, Done<MetaRecord> done) { impl_->exact.fill(file, std::move(done)); }
 
 void TreeCache::learn(const RemoteVersion& version, const ObjectHead& head) { impl_->exact.learn(version, head); }

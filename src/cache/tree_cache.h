@@ -76,6 +76,8 @@ class TreeCache {
   // Every folder counts as stale from now on (`rescan`, and metadata_ttl = 0 at open).
   void expire_all();
   void expire(InodeId folder);
+  // Pages that the LIST under way for this folder has brought; 0: there is none.
+  [[nodiscard]] std::uint64_t pages_listed(InodeId folder) const;
   // HEAD of one file: fills in mode, owner, mtime, symlink target, labels. Joins a HEAD under way.
   void fill_exact(InodeId file, Done<MetaRecord> done);
   // The answer to a GET told the same: attributes of a plain file become exact without a HEAD. On a store thread.

@@ -34,7 +34,8 @@ Freshness Filesystem::Impl::freshness(InodeId folder) const {
 }
 
 void Filesystem::Impl::ask_store(const Caller& caller, Millis patience, bool old_serves,
-                                 const std::function<void(Done<void>)>& ask, Reply<void> then) {
+                                 const std::function<void(Done<void>)>& ask, Reply<void> then,
+                                 Tickets::Progress progress) {
   parked.add();
   auto ticket = tickets.make<void>([old_serves, then = std::move(then)](Status asked) {
     if (!asked && old_serves && asked.error().code != Code::cancelled) return then({});
@@ -42,7 +43,7 @@ void Filesystem::Impl::ask_store(const Caller& caller, Millis patience, bool old
   });
   ask([ticket](Status asked) { ticket->answer(std::move(asked)); });
   tickets.arm(*ticket, caller.interrupted, patience,
-              {Code::timeout, "the store did not answer in time; `.cratedrive/health` says more"});
+              {Code::timeout, "the store did not answer in time; `.cratedrive/health` says more"}, std::move(progress));
 }
 
 void Filesystem::Impl::when_known(const Caller& caller, InodeId folder, Reply<void> then) {
@@ -51,13 +52,19 @@ void Filesystem::Impl::when_known(const Caller& caller, InodeId folder, Reply<vo
   if (known == Freshness::fresh || (known == Freshness::stale && !answers)) return then({});
   const bool old_serves = known == Freshness::stale;
   ask_store(caller, old_serves || !answers ? options.stale_grace : options.read_deadline, old_serves,
-            [&](Done<void> done) { tree.refresh(folder, std::move(done)); }, std::move(then));
+            [&](Done<void> done) { tree.refresh(folder, std::move(done)); }, std::move(then), pages_of(folder, old_serves));
+}
+
+// A million keys take a thousand LISTs: as long as pages come in, the store answers.
+Tickets::Progress Filesystem::Impl::pages_of(InodeId folder, bool old_serves) {
+  if (old_serves) return {};
+  return [this, folder] { return tree.pages_listed(folder); };
 }
 
 void Filesystem::Impl::when_tree_known(const Caller& caller, InodeId folder, Reply<void> then) {
   if (is_local(folder)) return then({});
   ask_store(caller, options.read_deadline, false,
-            [&](Done<void> done) { tree.load_tree(folder, std::move(done)); }, std::move(then));
+            [&](Done<void> done) { tree.load_tree(folder, std::move(done)); }, std::move(then), pages_of(folder, false));
 }
 
 void Filesystem::Impl::when_exact(const Caller& caller, InodeId ino, bool or_else_go_on, Reply<void> then) {

@@ -72,7 +72,8 @@ struct Filesystem::Impl {
   [[nodiscard]] Freshness freshness(InodeId folder) const;
   [[nodiscard]] bool is_local(InodeId folder) const;  // below the inbox
   void ask_store(const Caller& caller, Millis patience, bool old_serves, const std::function<void(Done<void>)>& ask,
-                 Reply<void> then);
+                 Reply<void> then, Tickets::Progress progress = {});
+  [[nodiscard]] Tickets::Progress pages_of(InodeId folder, bool old_serves);
 
   // ---- attributes
   [[nodiscard]] NodeAttributes show(const MetaRecord& record, Millis valid) const;

@@ -24,26 +24,41 @@ void Tickets::leave(std::uint64_t id) {
   left_.notify_all();
 }
 
-void Tickets::arm(TicketBase& ticket, const std::stop_token& interrupted, Millis deadline, Error at_deadline) {
+void Tickets::arm(TicketBase& ticket, const std::stop_token& interrupted, Millis deadline, Error at_deadline,
+                  Progress progress) {
   const std::weak_ptr<TicketBase> weak = ticket.weak_from_this();
+  const std::uint64_t done = progress ? progress() : 0;
   {
     MutexLock lock(mutex_);
-    const auto found = out_.find(ticket.id_);
-    if (found == out_.end()) return;  // answered already
+    if (!out_.contains(ticket.id_)) return;  // answered already
     if (closed_) {
       lock.unlock();
       ticket.give_up(drive_ends());
       return;
     }
-    if (deadline.count() > 0)
-      found->second.timer = timers_.after(deadline, [weak, at_deadline] {
-        if (const auto waiting = weak.lock()) waiting->give_up(at_deadline);
-      });
+    if (deadline.count() > 0) begin_time({weak, ticket.id_, deadline, std::move(at_deadline), std::move(progress), done});
   }
   if (interrupted.stop_possible() && !ticket.answered_.load())
     ticket.on_interrupt_.emplace(interrupted, [weak] {
       if (const auto waiting = weak.lock()) waiting->give_up({Code::cancelled, "interrupted"});
     });
+}
+
+void Tickets::begin_time(Deadline deadline) {
+  const auto found = out_.find(deadline.id);
+  if (found == out_.end()) return;
+  const Millis after = deadline.after;
+  found->second.timer = timers_.after(after, [this, deadline = std::move(deadline)] { time_is_up(deadline); });
+}
+
+void Tickets::time_is_up(Deadline deadline) {
+  const auto waiting = deadline.ticket.lock();
+  if (!waiting) return;
+  const std::uint64_t done = deadline.progress ? deadline.progress() : deadline.done;
+  if (done == deadline.done) return waiting->give_up(deadline.error);
+  deadline.done = done;
+  MutexLock lock(mutex_);
+  begin_time(std::move(deadline));
 }
 
 void Tickets::close() {

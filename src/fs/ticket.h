@@ -56,8 +56,12 @@ class Tickets {
 
   template <class T>
   [[nodiscard]] std::shared_ptr<Ticket<T>> make(std::function<void(Result<T>)> reply);
-  // From now on the ticket is given up when the caller is interrupted or, if `deadline` is not zero, when it passes.
-  void arm(TicketBase& ticket, const std::stop_token& interrupted, Millis deadline, Error at_deadline);
+  // What has been done so far of the work that a ticket waits for; any number that grows.
+  using Progress = std::function<std::uint64_t()>;
+  // From now on the ticket is given up when the caller is interrupted or, if `deadline` is not zero, when it passes
+  // without any progress.
+  void arm(TicketBase& ticket, const std::stop_token& interrupted, Millis deadline, Error at_deadline,
+           Progress progress = {});
   void close();
   [[nodiscard]] Timers& timers() { return timers_; }
   [[nodiscard]] std::size_t waiting() const;
@@ -69,8 +73,18 @@ class Tickets {
     std::weak_ptr<TicketBase> ticket;
     std::uint64_t timer = 0;
   };
+  struct Deadline {
+    std::weak_ptr<TicketBase> ticket;
+    std::uint64_t id = 0;
+    Millis after{0};
+    Error error;
+    Progress progress;
+    std::uint64_t done = 0;  // by its progress, when the time began
+  };
   void enter(const std::shared_ptr<TicketBase>& ticket);
   void leave(std::uint64_t id);
+  void begin_time(Deadline deadline) CD_REQUIRES(mutex_);
+  void time_is_up(Deadline deadline);
 
   mutable Mutex mutex_;
   CondVar left_;

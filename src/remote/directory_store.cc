@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "remote/digest.h"
 #include "remote/file_bytes.h"
-#include "remote/folder_lister.h"
 
 namespace cd {
 
@@ -63,7 +62,7 @@ void DirectoryStore::head(std::string key, CallOptions options, Done<ObjectHead>
 
 void DirectoryStore::list(ListRequest request, CallOptions options, Done<ListReply> done) {
   work<ListReply>(options, std::move(done),
-                  [this, request = std::move(request)] { return list_folder(folder_, request); });
+                  [this, request = std::move(request)] { return lister_.list(request); });
 }
 
 void DirectoryStore::put(PutRequest request, CallOptions options, Done<PutReply> done) {

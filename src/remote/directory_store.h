@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "remote/folder_lister.h"
 #include "remote/object_folder.h"
 #include "remote/probeable.h"
 #include "remote/work_lanes.h"
@@ -69,6 +70,7 @@ class DirectoryStore final : public ObjectStore, public Probeable {
   Status check(const std::string& key, const Condition& condition) CD_REQUIRES(changes_);
 
   const ObjectFolder folder_;
+  const FolderLister lister_{folder_};
   const std::string root_;
   const bool sync_;
 

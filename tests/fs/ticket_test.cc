@@ -46,6 +46,17 @@ TEST(TicketTest, WhenTheDeadlinePassesTheReplyIsItsErrorAndTheWorkIsCancelled) {
   EXPECT_TRUE(ticket->cancelled().stop_requested());
 }
 
+TEST(TicketTest, AsLongAsTheWorkGoesOnTheDeadlineBeginsAgain) {
+  Tickets tickets;
+  Heard heard;
+  std::atomic<std::uint64_t> asked{0};
+  const auto ticket = tickets.make<int>(heard.reply());
+  tickets.arm(*ticket, {}, Millis(1), {Code::timeout, "too late"}, [&] { return std::min<std::uint64_t>(asked.fetch_add(1), 5); });
+  heard.times.wait(0);
+  EXPECT_EQ(heard.code, Code::timeout);
+  EXPECT_EQ(asked.load(), 7U) << "0 at first, 1 to 5, and 5 once more";
+}
+
 TEST(TicketTest, ACallerWhoGivesUpIsAnsweredOnHisThread) {
   Tickets tickets;
   Heard heard;
