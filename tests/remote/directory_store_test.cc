@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "remote/blocking.h"
 #include "tests/remote/temp_folder.h"
@@ -32,6 +36,18 @@ class DirectoryStoreTest : public ::testing::Test {
     const auto page = blocking<ListReply>([&](auto done) { store_->list(all, {}, std::move(done)); });
     std::vector<std::string> found;
     for (const auto& info : page.value().objects) found.push_back(info.key);
+    return found;
+  }
+  std::set<std::string> all_keys() {  // page by page
+    std::set<std::string> found;
+    ListRequest request;
+    request.delimited = false;
+    do {
+      const auto page = blocking<ListReply>([&](auto done) { store_->list(request, {}, std::move(done)); });
+      EXPECT_TRUE(page);
+      for (const auto& info : page->objects) EXPECT_TRUE(found.insert(info.key).second) << info.key;
+      request.token = page->next_token;
+    } while (!request.token.empty());
     return found;
   }
   std::string path(const std::string& name) { return folder_.path() + "/" + name; }
@@ -98,6 +114,22 @@ TEST_F(DirectoryStoreTest, AFileAndAFolderCannotShareAName) {
 TEST_F(DirectoryStoreTest, AFolderThatIsEmptyShowsAsItsMarker) {
   std::filesystem::create_directories(path("made/by/mkdir"));
   EXPECT_EQ(keys(), std::vector<std::string>{"made/by/mkdir/"});
+}
+
+TEST_F(DirectoryStoreTest, AFolderOfManyIsListedAsItIsAlsoWhenOthersChangeIt) {
+  std::filesystem::create_directory(path("many"));
+  for (int n = 0; n < 3'500; ++n) write("many/" + std::to_string(n), "");
+  struct timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};  // what was read then may be kept
+  ASSERT_EQ(::utimensat(AT_FDCWD, path("many").c_str(), long_ago, 0), 0);
+  EXPECT_EQ(all_keys().size(), 3'500u);
+  EXPECT_EQ(all_keys().size(), 3'500u);
+  write("many/new", "");
+  std::filesystem::remove(path("many/77"));
+  std::filesystem::create_directory(path("many/folder"));
+  write("many/folder/inside", "");
+  const auto now = all_keys();
+  EXPECT_EQ(now.size(), 3'501u);
+  EXPECT_TRUE(now.contains("many/new") && now.contains("many/folder/inside") && !now.contains("many/77"));
 }
 
 TEST_F(DirectoryStoreTest, LabelsThatDoNotFitAreRefusedAndLeaveNothing) {
