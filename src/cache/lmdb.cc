@@ -3,6 +3,7 @@
 #include <lmdb.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cinttypes>
@@ -17,12 +18,23 @@ namespace {
 
 constexpr unsigned kReadersMax = 1024;
 constexpr std::size_t kPoolMax = 64;
+constexpr std::uint64_t kLookEvery = 4'096;        // entries read or written; each may bring a page of 4 KiB
+constexpr std::uint64_t kMappedMax = 48u << 20;    // of files, program and libraries included
 
 // Snapshots that this thread holds, of any environment.
 thread_local int held_here = 0;
 
 MDB_val val_of(std::string_view s) { return {s.size(), const_cast<char*>(s.data())}; }
 std::string_view view_of(const MDB_val& v) { return {static_cast<const char*>(v.mv_data), v.mv_size}; }
+
+// Memory of this process that is a file's; 0 = not known.
+std::uint64_t mapped_bytes() {
+  struct Close { void operator()(FILE* f) const { std::fclose(f); } };
+  const std::unique_ptr<FILE, Close> statm(std::fopen("/proc/self/statm", "re"));
+  std::uint64_t pages = 0;
+  if (!statm || std::fscanf(statm.get(), "%*u %*u %" SCNu64, &pages) != 1) return 0;
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 bool is_damage(int rc) {
   return rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INVALID || rc == MDB_PANIC ||
@@ -132,6 +144,7 @@ Lmdb::Snapshot::~Snapshot() {
 }
 
 Result<std::optional<std::string_view>> Lmdb::Txn::get(Table table, std::string_view key) const {
+  lmdb_->touched(1);
   MDB_val k = val_of(key);
   MDB_val v{};
   const int rc = mdb_get(txn_, table, &k, &v);
@@ -148,7 +161,12 @@ Status Lmdb::Txn::scan(Table table, std::string_view from, const Visit& visit) c
   MDB_val k = val_of(from);
   MDB_val v{};
   rc = mdb_cursor_get(raw, &k, &v, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
-  while (rc == 0 && visit(view_of(k), view_of(v))) rc = mdb_cursor_get(raw, &k, &v, MDB_NEXT);
+  std::uint64_t seen = 0;
+  while (rc == 0 && visit(view_of(k), view_of(v))) {
+    if (++seen % kLookEvery == 0) lmdb_->touched(kLookEvery);
+    rc = mdb_cursor_get(raw, &k, &v, MDB_NEXT);
+  }
+  lmdb_->touched(seen % kLookEvery);
   if (rc != 0 && rc != MDB_NOTFOUND) return fail(lmdb_->error_of(rc, "scan"));
   return {};
 }
@@ -162,6 +180,7 @@ Status Lmdb::WriteTxn::note(int rc, const char* what) {
 }
 
 Status Lmdb::WriteTxn::put(Table table, std::string_view key, std::string_view value) {
+  lmdb_->touched(1);
   MDB_val k = val_of(key);
   MDB_val v = val_of(value);
   return note(mdb_put(txn_, table, &k, &v, 0), "write");
@@ -233,7 +252,16 @@ std::uint64_t Lmdb::disk_bytes() const {
 
 void Lmdb::release_memory() const {
   const auto here = read();  // the map stays where it is meanwhile
-  if (!here) return;
+  if (here) give_pages_back();
+}
+
+// Every page of the map that is looked at counts as ours until it is given back: of a million entries that is half a GiB.
+void Lmdb::touched(std::uint64_t entries) const {
+  const std::uint64_t before = touched_.fetch_add(entries, std::memory_order_relaxed);
+  if (before / kLookEvery != (before + entries) / kLookEvery && mapped_bytes() > kMappedMax) give_pages_back();
+}
+
+void Lmdb::give_pages_back() const {
   struct Close { void operator()(FILE* f) const { std::fclose(f); } };
   const std::unique_ptr<FILE, Close> maps(std::fopen("/proc/self/maps", "re"));
   if (!maps) return;

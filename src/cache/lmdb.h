@@ -11,6 +11,7 @@
 // Must outlive its snapshots. Errors: no_space (map or disk), corrupt, io.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,7 +91,7 @@ class Lmdb {
   [[nodiscard]] Status sync();
   [[nodiscard]] std::uint64_t disk_bytes() const;
   // Gives the pages of the map back to the kernel's page cache, so that they do not count as ours. What is
-  // read again is mapped again; nothing is lost.
+  // read again is mapped again; nothing is lost. Happens by itself where much is looked at.
   void release_memory() const;
 
  private:
@@ -99,6 +100,8 @@ class Lmdb {
   Result<bool> try_write(const std::function<Status(WriteTxn&)>& change);  // false: the map was full
   Status grow();
   Error error_of(int rc, std::string_view what) const;
+  void touched(std::uint64_t entries) const;  // the map does not move meanwhile
+  void give_pages_back() const;               // the same
   MDB_txn* enter() const;                // null: none in the pool
   void leave(MDB_txn* txn) const;        // null: it could not begin
 
@@ -106,6 +109,8 @@ class Lmdb {
   const LmdbOptions options_;
   MDB_env* env_ = nullptr;
   std::vector<Table> tables_;
+
+  mutable std::atomic<std::uint64_t> touched_{0};
 
   Mutex write_mutex_;  // one writer; taken before read_mutex_
 

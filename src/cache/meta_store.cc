@@ -1,10 +1,6 @@
 #include "cache/meta_store.h"
 
-#include <unistd.h>
-
 #include <atomic>
-#include <cinttypes>
-#include <cstdio>
 
 #include "cache/cache_format.h"
 #include "cache/lmdb.h"
@@ -12,22 +8,6 @@
 #include "cache/meta_writer.h"
 
 namespace cd {
-
-namespace {
-
-constexpr std::uint64_t kLookEvery = 256;          // writes
-constexpr std::uint64_t kMappedMax = 48u << 20;    // of files, program and libraries included
-
-// Memory of this process that is a file's; 0 = not known.
-std::uint64_t mapped_bytes() {
-  struct Close { void operator()(FILE* f) const { std::fclose(f); } };
-  const std::unique_ptr<FILE, Close> statm(std::fopen("/proc/self/statm", "re"));
-  std::uint64_t pages = 0;
-  if (!statm || std::fscanf(statm.get(), "%*u %*u %" SCNu64, &pages) != 1) return 0;
-  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
 
 struct MetaStore::Impl {
   Impl(const MetaStoreOptions& o, Disk& disk, const Clock& c)
@@ -52,7 +32,6 @@ struct MetaStore::Impl {
   RemovedKeys removed_keys;
   bool warm = false;
   std::atomic<std::uint64_t> sequence{0};
-  std::atomic<std::uint64_t> writes{0};
 };
 
 Status MetaStore::Impl::open_lmdb() {
@@ -224,8 +203,6 @@ Status MetaStore::write(const std::function<Status(Writer&)>& change) {
   CD_TRY_VOID(impl_->checked(std::move(status)));
   std::uint64_t seen = impl_->sequence.load();
   while (seen < written && !impl_->sequence.compare_exchange_weak(seen, written)) {}
-  // Every page of the map that is touched counts as ours until it is given back: a batch of 100,000 files touches 200 MiB.
-  if (++impl_->writes % kLookEvery == 0 && mapped_bytes() > kMappedMax) release_memory();
   return {};
 }
 
