@@ -116,6 +116,12 @@ Millis Filesystem::Impl::valid_in(InodeId folder) const {
   return is_local(folder) ? kLocalValid : tree.fresh_for(folder);
 }
 
+Millis Filesystem::absent_for(InodeId parent) const {
+  return VirtualTree::is_virtual(parent) ? Millis(0) : std::min(kAbsentValid, impl_->valid_in(parent));
+}
+
+void Filesystem::count_request() { impl_->requests.add(); }
+
 // 2 and one for each folder in it, as programs expect that walk trees by it; 1 (not counted) while that is not known.
 std::uint32_t Filesystem::Impl::links_of(const MetaRecord& folder) const {
   if (!folder.local_only && !meta.folder_state(folder.ino).complete) return 1;
@@ -127,7 +133,8 @@ std::uint32_t Filesystem::Impl::links_of(const MetaRecord& folder) const {
 }
 
 NodeAttributes Filesystem::Impl::show(const MetaRecord& record, Millis valid) const {
-  NodeAttributes node{record.ino, record.attr, 1, valid};
+  const bool ours = record.local_only || record.pending;  // true, whatever the bucket says of the folder
+  NodeAttributes node{record.ino, record.attr, 1, ours ? std::max(valid, kLocalValid) : valid};
   node.links = record.is_directory() ? links_of(record) : 1 + record.links;
   if (record.attr.type == NodeType::file) contents.overlay(record.ino, node.attr);
   return node;

@@ -93,7 +93,12 @@ class Filesystem {
              FilesystemOptions options);
   ~Filesystem();  // waits for the slow lane: every reply has been given
 
+  void count_request();
+
   void lookup(const Caller&, InodeId parent, std::string name, Reply<NodeAttributes>);
+  // For how long a name that lookup did not find in this folder may be believed to mean nothing. What comes by itself
+  // under such a name is told to the kernel, or comes to light after this second at the latest.
+  [[nodiscard]] Millis absent_for(InodeId parent) const;
   void getattr(const Caller&, InodeId ino, Reply<NodeAttributes>);
   void setattr(const Caller&, InodeId ino, AttrRequest, Reply<NodeAttributes>);
   void readlink(const Caller&, InodeId ino, Reply<std::string>);

@@ -18,7 +18,8 @@
 namespace cd {
 
 inline constexpr Millis kBusyRetry{50};          // a writer looks for room in the staging area again
-inline constexpr Millis kLocalValid{1'000};      // names below the inbox: the batch takes them away by itself
+inline constexpr Millis kAbsentValid{1'000};     // that a name means nothing
+inline constexpr Millis kLocalValid{1'000};      // what the bucket does not have yet: batches and uploads change it by themselves
 inline constexpr std::size_t kNameBytesMax = 255;
 
 [[nodiscard]] inline auto stale_inode() { return fail(Code::stale, "the file is no longer in the tree"); }
@@ -32,6 +33,7 @@ struct Filesystem::Impl {
        MetricRegistry& metrics, FilesystemOptions its_options)
       : meta(its_meta), tree(its_tree), blocks(its_blocks), journal(its_journal), names(its_journal.tree()),
         health(its_health), source(virtual_files), clock(its_clock), options(std::move(its_options)),
+        requests(metrics.counter("cratedrive_fs_requests_total", "Requests of the kernel")),
         parked(metrics.counter("cratedrive_fs_parked_total", "Operations that had to wait for the store")),
         virtual_tree(virtual_files, options, names.inbox()) {}
 
@@ -44,6 +46,7 @@ struct Filesystem::Impl {
   VirtualSource& source;
   const Clock& clock;
   const FilesystemOptions options;
+  Counter& requests;
   Counter& parked;
   VirtualTree virtual_tree;
   Contents contents;

@@ -23,6 +23,7 @@ constexpr unsigned kReadsUnderWay = 60'000;
 Filesystem& fs_of(fuse_req_t request) { return *static_cast<FuseMount*>(fuse_req_userdata(request))->fs; }
 
 FuseReplyPtr reply_to(fuse_req_t request) {
+  fs_of(request).count_request();
   return std::make_shared<FuseReply>(request, *static_cast<FuseMount*>(fuse_req_userdata(request))->requests);
 }
 
@@ -72,7 +73,15 @@ void init(void*, fuse_conn_info* connection) noexcept {
 
 void lookup(fuse_req_t req, fuse_ino_t parent, const char* name) noexcept {
   const auto reply = reply_to(req);
-  fs_of(req).lookup(reply->caller(), InodeId(parent), name, answer_entry(reply));
+  Filesystem& fs = fs_of(req);
+  fs.lookup(reply->caller(), InodeId(parent), name, [reply, &fs, parent](Result<NodeAttributes> node) {
+    if (node) return reply->entry(entry_of(*node));
+    const Millis absent = node.error().code == Code::not_found ? fs.absent_for(InodeId(parent)) : Millis(0);
+    if (absent.count() <= 0) return reply->error(node.error());
+    NodeAttributes nothing;  // no inode: what the kernel takes for a name without meaning
+    nothing.valid = absent;
+    reply->entry(entry_of(nothing));
+  });
 }
 
 void forget(fuse_req_t req, fuse_ino_t, std::uint64_t) noexcept { fuse_reply_none(req); }

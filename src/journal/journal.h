@@ -66,7 +66,7 @@ class JournalObserver {
   virtual ~JournalObserver() = default;
   virtual void inbox_changed() = 0;                                // something below inbox/ is not as it was
   virtual void upload_finished(const UploadOutcome& outcome) = 0;  // a put: stored, conflicted or failed
-  // The tree changed by itself (conflict copy, foreign version kept): the kernel has to be told.
+  // The tree changed by itself (filed, conflict copy, foreign version kept): the kernel has to be told.
   virtual void name_changed(InodeId parent, const std::string& name, InodeId gone) = 0;
 };
 

@@ -46,8 +46,10 @@ Result<MetaRecord> NamespaceVerbs::file_away(const Filing& filing) {
 
   // The way there, as far as it exists.
   const std::string folder_path(parent_path(filing.destination));
+  std::vector<std::string> appears{filing.destination};
   for (std::string up = folder_path; !up.empty(); up = parent_path(up)) {
     CD_TRY(const auto there, ledger_.meta.resolve(up));
+    if (!there) appears.push_back(up);
     if (there && !there->record.is_directory()) return fail(Code::not_directory, up + " is not a folder");
     if (there && there->record.local_only) return fail(Code::invalid, "files are filed into the library, not the inbox");
   }
@@ -100,6 +102,10 @@ Result<MetaRecord> NamespaceVerbs::file_away(const Filing& filing) {
   });
   CD_TRY_VOID(ledger_.commit(change));
   ledger_.interrupted.erase(source->record.ino);
+  for (const std::string& path : appears) {
+    CD_TRY(const auto shown, ledger_.meta.resolve(path));
+    if (shown) ledger_.tell_name(shown->parent, std::string(base_name(path)), {});
+  }
   CD_TRY(auto filed, node(source->record.ino));
   return std::move(filed.record);
 }
