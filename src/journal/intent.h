@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/rare.h"
 #include "cache/meta_record.h"
 #include "journal/staging.h"
 
@@ -42,11 +43,11 @@ struct Intent {
 
   StagedId staged;                       // put of a file
   Hash128 content;                       // xxh3-128 of the staged bytes, where they were written front to back; else empty
-  std::optional<StagedBase> base;        // of the staged file
-  std::optional<RemoteVersion> source;   // copy
+  Rare<StagedBase> base;                 // of the staged file
+  Rare<RemoteVersion> source;            // copy
 
   // What the bucket holds under this key as far as we know; none: nothing. An empty ETag: something unknown.
-  std::optional<RemoteVersion> expected;
+  Rare<RemoteVersion> expected;
   // Fingerprints of uploads to this key whose outcome is unknown: what of them the bucket shows is ours.
   std::vector<std::uint64_t> attempts;
 

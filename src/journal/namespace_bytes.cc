@@ -18,7 +18,8 @@ Result<std::shared_ptr<StagedFile>> NamespaceVerbs::open_locked(const Node& node
   std::shared_ptr<StagedFile> file;
   const bool fresh = !intent.staged;
   if (fresh) {
-    const auto& source = intent.kind == IntentKind::copy ? intent.source : node.record.remote;
+    const std::optional<RemoteVersion> source =
+        intent.kind == IntentKind::copy ? std::optional<RemoteVersion>(intent.source) : node.record.remote;
     std::optional<StagedBase> base;
     if (!truncate && source && source->size > 0) base = StagedBase{*source, source->size};
     CD_TRY(file, ledger_.area.create(base));

@@ -14,7 +14,7 @@ namespace {
 using Shared = std::shared_lock<std::shared_mutex>;
 using Exclusive = std::unique_lock<std::shared_mutex>;
 
-std::uint64_t limit_of(const std::optional<StagedBase>& base) { return base ? base->limit : 0; }
+std::uint64_t limit_of(const Rare<StagedBase>& base) { return base ? base->limit : 0; }
 
 void add_piece(std::vector<StagedFile::Piece>& out, StagedFile::Source source, Range range) {
   if (range.length == 0) return;
@@ -78,7 +78,7 @@ Result<std::size_t> StagedFileOnDisk::read(std::uint64_t offset, char* out, std:
     std::fill_n(out + done, piece.length, '\0');
     if (piece.source == Source::staged) {
       CD_TRY(const std::size_t got, file_->read(piece.offset, out + done, piece.length));
-      if (got != piece.length) return fail(Code::io, "the staged file " + bytes_->path + " is shorter than it was");
+      if (got != piece.length) return fail(Code::io, "the staged file " + bytes_->area.path_of(bytes_->id) + " is shorter than it was");
     }
     done += piece.length;
   }

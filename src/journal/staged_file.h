@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/disk.h"
 #include "base/mutex.h"
+#include "base/rare.h"
 #include "journal/range_set.h"
 #include "journal/staging.h"
 
@@ -25,15 +26,13 @@ namespace cd {
 class StagingArea;
 
 struct StagedBytes {
-  StagedBytes(StagingArea& its_area, StagedId its_id, std::string its_path)
-      : area(its_area), id(its_id), path(std::move(its_path)) {}
+  StagedBytes(StagingArea& its_area, StagedId its_id) : area(its_area), id(its_id) {}
   ~StagedBytes();  // removes the file if it was dropped
   StagedBytes(const StagedBytes&) = delete;
   StagedBytes& operator=(const StagedBytes&) = delete;
 
   StagingArea& area;
   const StagedId id;
-  const std::string path;
   std::atomic<std::uint64_t> generation{0};
   std::atomic<std::int64_t> modified_ns{0};
   std::atomic<bool> dropped{false};
@@ -44,7 +43,7 @@ struct StagedBytes {
   // Guarded by mutex; exclusive to change.
   mutable std::shared_mutex mutex;
   std::uint64_t size = 0;
-  std::optional<StagedBase> base;
+  Rare<StagedBase> base;
   RangeSet ours;
 
   // Guarded by logged_mutex: what a rewritten log has to say.

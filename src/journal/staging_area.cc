@@ -61,8 +61,8 @@ Result<std::shared_ptr<StagedFile>> StagingArea::create(std::optional<StagedBase
     MutexLock lock(mutex_);
     id = StagedId(++last_id_);
   }
-  auto bytes = std::make_shared<StagedBytes>(*this, id, path_of(id));
-  CD_TRY(auto file, disk_.open(bytes->path, OpenMode::create_new));
+  auto bytes = std::make_shared<StagedBytes>(*this, id);
+  CD_TRY(auto file, disk_.open(path_of(id), OpenMode::create_new));
   names_unsynced_ = true;
   if (base) {
     CD_TRY_VOID(file->truncate(base->limit));
@@ -86,7 +86,7 @@ Result<std::shared_ptr<StagedFile>> StagingArea::open(StagedId id) {
     MutexLock lock(mutex_);
     if (auto already = bytes->open.lock()) return already;
   }
-  CD_TRY(auto file, disk_.open(bytes->path, OpenMode::write));
+  CD_TRY(auto file, disk_.open(path_of(id), OpenMode::write));
   auto shared = std::make_shared<StagedFileOnDisk>(bytes, std::move(file));
   MutexLock lock(mutex_);
   if (auto already = bytes->open.lock()) return already;  // somebody was faster
@@ -110,7 +110,7 @@ void StagingArea::drop(StagedId id) {
 void StagingArea::remove_file(const StagedBytes& bytes) {
   release(bytes.ours.total());
   MutexLock lock(mutex_);
-  doomed_.push_back(bytes.path);
+  doomed_.push_back(path_of(bytes.id));
 }
 
 std::vector<std::string> StagingArea::take_doomed() {
@@ -134,7 +134,7 @@ void StagingArea::remove_doomed(const std::vector<std::string>& paths) {
 Status StagingArea::fill(StagedId id, std::string_view body, std::uint64_t generation) {
   const std::shared_ptr<StagedBytes> bytes = find(id);
   if (!bytes || !bytes->base) return {};
-  CD_TRY(auto file, disk_.open(bytes->path, OpenMode::write));
+  CD_TRY(auto file, disk_.open(path_of(id), OpenMode::write));
   std::unique_lock lock(bytes->mutex);
   if (bytes->generation != generation || bytes->size != body.size()) return {};
   for (const Range& gap : bytes->ours.outside({0, std::min(bytes->base->limit, bytes->size)})) {
@@ -180,8 +180,8 @@ Status StagingArea::cut(StagedId id, std::uint64_t size) {
 
 Status StagingArea::restore(StagedId id, std::optional<StagedBase> base, const RangeSet& logged) {
   use_ids_above(id);
-  auto bytes = std::make_shared<StagedBytes>(*this, id, path_of(id));
-  CD_TRY(auto file, disk_.open(bytes->path, OpenMode::read));
+  auto bytes = std::make_shared<StagedBytes>(*this, id);
+  CD_TRY(auto file, disk_.open(path_of(id), OpenMode::read));
   CD_TRY(bytes->size, file->size());
   if (base) {
     base->limit = std::min(base->limit, bytes->size);

@@ -169,7 +169,7 @@ void Uploader::fetch_source(const FlightPtr& flight) {
     memory_used_ += kMaterialiseBytes;
   }
   const std::optional<RemoteVersion> source =
-      intent.kind == IntentKind::put && intent.base ? std::optional(intent.base->version) : intent.source;
+      intent.kind == IntentKind::put && intent.base ? Rare<RemoteVersion>(intent.base->version) : intent.source;
   if (!source) return failed(flight, {Code::io, flight->slot + " has no source"});
   auto fresh = ledger_.area.create(std::nullopt);
   if (!fresh) return failed(flight, fresh.error());
