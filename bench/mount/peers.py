@@ -1,7 +1,9 @@
 """bench --peers: this drive beside a plain folder, libfuse's passthrough, s3fs and rclone mount, on one server."""
+import importlib.util
 import json
 import os
 import platform
+import sys
 
 from mount import scale
 from mount.rig import Rig
@@ -105,6 +107,9 @@ def plot(results, folder):
 
 
 def run(options):
+    if options.plots and importlib.util.find_spec("matplotlib") is None:  # said before the hour of measuring, not after
+        raise SystemExit(f"bench: {sys.executable} has no matplotlib, which --plots needs; scripts/install-deps --for bench "
+                         "installs it for /usr/bin/python3")
     rig = Rig(options.build, options.flag)
     results, sizes = [], []
     try:
