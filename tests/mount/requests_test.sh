@@ -27,10 +27,10 @@ a_copy_into_the_inbox_is_seven_requests_a_file() {
   at_most $((FILES * 7 + 50)) cp -r "$WORK/source" "$DRIVE/inbox/"
 }
 
-a_name_that_means_nothing_is_asked_for_once() {
-  at_most 30 stats 500 "$DRIVE/inbox/nothing"
-  mkdir -p "$DRIVE/known"
-  at_most 30 stats 500 "$DRIVE/known/nothing"
+a_name_that_means_nothing_is_asked_for_once_a_second() { # and a slow machine takes some
+  mkdir "$DRIVE/known"
+  at_most 150 stats 500 "$DRIVE/inbox/nothing"
+  at_most 150 stats 500 "$DRIVE/known/nothing"
 }
 
 it_is_seen_as_soon_as_it_means_something() {
@@ -52,7 +52,7 @@ a_file_that_was_filed_is_seen_in_the_library() {
 
 case_ok the_drive_mounts
 case_ok a_copy_into_the_inbox_is_seven_requests_a_file
-case_ok a_name_that_means_nothing_is_asked_for_once
+case_ok a_name_that_means_nothing_is_asked_for_once_a_second
 case_ok it_is_seen_as_soon_as_it_means_something
 case_ok a_file_that_was_filed_is_seen_in_the_library
 finish
